@@ -1,0 +1,46 @@
+# Tagmill's tasks. `make` lists them. Everything is installed into $(VENV): the active virtual environment, or .venv.
+
+PYTHON ?= python3
+VENV ?= $(or $(VIRTUAL_ENV),.venv)
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.tagmill-installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test test-fast lint types format services-down clean
+
+help: ## List these targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+install: $(STAMP) ## Install Tagmill with everything the demo and the tests need
+
+$(STAMP): pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable '.[embedded,evaluate,unet,dev]'
+	@touch $@
+
+demo: install ## From photos to rows: start everything, tag a small catalog, show the result
+	$(BIN)/tagmill demo
+
+test: install lint types ## Everything CI checks: lint, strict types, all tests
+	$(BIN)/python -m pytest
+
+test-fast: install ## The tests that need no worker processes
+	$(BIN)/python -m pytest --ignore=tests/acceptance
+
+lint: install ## Style
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: install ## Strict types
+	$(BIN)/mypy
+
+format: install ## Put the code into shape
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+services-down: install ## Stop the embedded services of this folder
+	$(BIN)/tagmill down
+
+clean: ## Remove caches (not .tagmill: that is your data)
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
