@@ -1,0 +1,194 @@
+"""Accepted means committed: one batch of rows with its products, photos, errors and work, in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+
+from catalog.asset_store import image_key
+from catalog.intake import NewPhoto, Refused
+from catalog.ledger import Ledger
+from catalog.manifests import ProductRow, Row, RowError
+from catalog.tables import IngestError
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A manifest's row with what became of its photos, in their order: (reference, photo)."""
+
+    row: Row
+    photos: tuple[tuple[str, NewPhoto | Refused], ...]
+
+    def errors(self) -> list[RowError]:
+        """One for each photo that was refused."""
+        return [
+            RowError(self.row.line, self.row.product.sku, reference, photo.code, photo.reason)
+            for reference, photo in self.photos
+            if isinstance(photo, Refused)
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What one batch changed."""
+
+    products_new: int
+    products_changed: int
+    photos_new: int
+    work_new: int
+
+
+def known_photos(connection: sa.Connection, hashes: Sequence[str]) -> set[str]:
+    """Which of these photos (SHA-256, hex) are in the catalog already."""
+    query = sa.text("SELECT sha256 FROM images WHERE sha256 = ANY(CAST(:hashes AS text[]))")
+    return set(connection.scalars(query, {"hashes": list(hashes)}))
+
+
+def accept(
+    connection: sa.Connection, job_id: int, batch: Sequence[Taken], version_ids: Sequence[int]
+) -> Accepted:
+    """Write products, photos, their links and their work items. Running it again changes nothing."""
+    products, new, changed = _products(connection, [taken.row.product for taken in batch])
+    photos = {
+        photo.sha256: photo for taken in batch for _, photo in taken.photos if isinstance(photo, NewPhoto)
+    }
+    images, photos_new = _images(connection, list(photos.values()))
+    _links(connection, batch, products, images)
+    work = Ledger.plan(connection, job_id, list(images.values()), version_ids)
+    return Accepted(new, changed, photos_new, work)
+
+
+def record_errors(connection: sa.Connection, job_id: int, manifest: str, errors: Sequence[RowError]) -> None:
+    """Keep refused rows and photos where the view `failures` shows them."""
+    if errors:
+        rows = [
+            {
+                "job_id": job_id,
+                "manifest": manifest,
+                "line": error.line,
+                "sku": error.sku,
+                "source": error.source,
+                "code": error.code,
+                "reason": error.reason,
+            }
+            for error in errors
+        ]
+        connection.execute(sa.insert(IngestError), rows)
+
+
+def forget_errors(connection: sa.Connection, job_id: int, manifest: str) -> None:
+    """Drop what earlier ingests of the same manifest had refused: this one has said it anew, or it is mended."""
+    old = sa.delete(IngestError).where(IngestError.manifest == manifest, IngestError.job_id != job_id)
+    connection.execute(old)
+
+
+def _products(connection: sa.Connection, rows: Sequence[ProductRow]) -> tuple[dict[str, int], int, int]:
+    """Insert or update; returns ids by sku, how many were new and how many changed."""
+    by_sku: dict[str, ProductRow] = {}
+    for row in rows:  # a later row of the same product only adds photos
+        by_sku.setdefault(row.sku, row)
+    ordered = [
+        by_sku[sku] for sku in sorted(by_sku)
+    ]  # one order for all, so that two ingests cannot deadlock
+    if not ordered:
+        return {}, 0, 0
+    columns: dict[str, list[Any]] = {name: [getattr(row, name) for row in ordered] for name in _FIELDS}
+    changes = connection.execute(
+        _UPSERT_PRODUCTS, {**columns, "attributes": [r.attributes for r in ordered]}
+    ).all()
+    ids = connection.execute(_PRODUCT_IDS, {"skus": columns["sku"]}).all()
+    new = sum(change.is_new for change in changes)
+    return {row.sku: row.id for row in ids}, new, len(changes) - new
+
+
+def _images(connection: sa.Connection, photos: Sequence[NewPhoto]) -> tuple[dict[str, int], int]:
+    """Insert what is new; returns ids by SHA-256 and how many were new."""
+    ordered = sorted(photos, key=lambda photo: photo.sha256)
+    if not ordered:
+        return {}, 0
+    hashes = [photo.sha256 for photo in ordered]
+    parameters = {
+        "hashes": hashes,
+        "keys": [image_key(photo.sha256, photo.info.format) for photo in ordered],
+        "formats": [photo.info.format for photo in ordered],
+        "sizes": [len(photo.data) for photo in ordered],
+        "widths": [photo.info.width for photo in ordered],
+        "heights": [photo.info.height for photo in ordered],
+    }
+    new = connection.execute(_INSERT_IMAGES, parameters).rowcount
+    ids = connection.execute(_IMAGE_IDS, {"hashes": hashes}).all()
+    return {row.sha256: row.id for row in ids}, new
+
+
+def _links(
+    connection: sa.Connection, batch: Sequence[Taken], products: dict[str, int], images: dict[str, int]
+) -> None:
+    """Join products and photos; a photo that a product names twice keeps its first place."""
+    links: dict[tuple[int, int], str] = {}
+    for taken in batch:
+        for reference, photo in taken.photos:
+            if isinstance(photo, NewPhoto):
+                links.setdefault((products[taken.row.product.sku], images[photo.sha256]), reference)
+    if links:
+        parameters = {
+            "product_ids": [product for product, _ in links],
+            "image_ids": [image for _, image in links],
+            "sources": list(links.values()),
+            "places": list(range(len(links))),
+        }
+        connection.execute(_LINK, parameters)
+
+
+_FIELDS = ("sku", "title", "description", "brand", "category", "price", "currency", "parent_sku")
+_NAMES = ", ".join((*_FIELDS, "attributes"))
+
+# A blank field of a manifest says nothing, so it takes nothing away.
+_UPSERT_PRODUCTS = sa.text(
+    f"""
+    INSERT INTO products AS p ({_NAMES})
+    SELECT sku, title, description, brand, category, price, currency, parent_sku, attributes
+    FROM unnest(CAST(:sku AS text[]), CAST(:title AS text[]), CAST(:description AS text[]), CAST(:brand AS text[]),
+                CAST(:category AS text[]), CAST(:price AS numeric[]), CAST(:currency AS text[]),
+                CAST(:parent_sku AS text[])) WITH ORDINALITY AS f ({", ".join(_FIELDS)}, n)
+    JOIN jsonb_array_elements(:attributes) WITH ORDINALITY AS a (attributes, n) USING (n)
+    ON CONFLICT (sku) DO UPDATE SET
+        {", ".join(f"{name} = coalesce(excluded.{name}, p.{name})" for name in _FIELDS[1:])},
+        attributes = p.attributes || excluded.attributes, updated_at = now()
+    WHERE ({", ".join(f"coalesce(excluded.{name}, p.{name})" for name in _FIELDS[1:])},
+           p.attributes || excluded.attributes)
+          IS DISTINCT FROM ({", ".join(f"p.{name}" for name in _FIELDS[1:])}, p.attributes)
+    RETURNING xmax = 0 AS is_new
+    """
+).bindparams(sa.bindparam("attributes", type_=JSONB))
+
+_PRODUCT_IDS = sa.text("SELECT sku, id FROM products WHERE sku = ANY(CAST(:skus AS text[]))")
+
+_INSERT_IMAGES = sa.text(
+    """
+    INSERT INTO images (sha256, object_key, format, bytes, width, height)
+    SELECT * FROM unnest(CAST(:hashes AS text[]), CAST(:keys AS text[]), CAST(:formats AS text[]),
+                         CAST(:sizes AS bigint[]), CAST(:widths AS int[]), CAST(:heights AS int[]))
+    ON CONFLICT DO NOTHING
+    """
+)
+
+_IMAGE_IDS = sa.text("SELECT sha256, id FROM images WHERE sha256 = ANY(CAST(:hashes AS text[]))")
+
+# Photos of a product are counted on from those it has.
+_LINK = sa.text(
+    """
+    INSERT INTO product_images (product_id, image_id, position, source)
+    SELECT l.product_id, l.image_id,
+           (SELECT count(*) FROM product_images pi WHERE pi.product_id = l.product_id)
+           + row_number() OVER (PARTITION BY l.product_id ORDER BY l.place) - 1, l.source
+    FROM unnest(CAST(:product_ids AS bigint[]), CAST(:image_ids AS bigint[]), CAST(:sources AS text[]),
+                CAST(:places AS int[])) l (product_id, image_id, source, place)
+    WHERE NOT EXISTS (SELECT FROM product_images pi
+                      WHERE pi.product_id = l.product_id AND pi.image_id = l.image_id)
+    ON CONFLICT DO NOTHING
+    """
+)

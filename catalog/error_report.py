@@ -1,0 +1,57 @@
+"""The file of refused rows beside a manifest: CSV that any spreadsheet opens."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TextIO
+
+from catalog.manifests import RowError
+
+COLUMNS = ("line", "sku", "source", "code", "reason")
+
+
+class ErrorReport:
+    """Written as errors come, in place at the end; with no error, a report of an earlier run is removed."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.count = 0
+        self._partial = path.with_name(path.name + ".partial")
+        self._file: TextIO | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def add(self, error: RowError) -> None:
+        """Append one refused row or photo."""
+        if self._file is None:
+            self._file = self._partial.open("w", newline="", encoding="utf-8")
+            csv.writer(self._file).writerow(COLUMNS)
+        cells = (error.line, error.sku or "", error.source or "", error.code, error.reason)
+        csv.writer(self._file).writerow([_harmless(cell) for cell in cells])
+        self.count += 1
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._partial.replace(self.path)
+        elif kind is None:
+            self.path.unlink(missing_ok=True)
+
+
+def _harmless(cell: object) -> object:
+    """A text cell that a spreadsheet would run as a formula is shown with an apostrophe before it."""
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
+
+
+def report_path(location: str) -> Path:
+    """Where the report of a manifest goes: beside a file or folder, else into the current folder."""
+    if location.startswith("s3://"):
+        name = location.removeprefix("s3://").strip("/").replace("/", "-")
+        return Path(f"{name}.errors.csv")
+    path = Path(location).absolute()
+    return path.with_name(path.name + ".errors.csv")

@@ -1,0 +1,58 @@
+"""Every error the catalog raises on purpose, in one tree. Each class says what the user does about it."""
+
+from __future__ import annotations
+
+
+class CatalogError(Exception):
+    """Read the message: it names what was wrong and what to change; nothing else needs repair."""
+
+
+class ManifestError(CatalogError):
+    """Correct the manifest as a whole (its place, format or header) and start again; no row was read."""
+
+
+class SourceError(CatalogError):
+    """Correct the photo reference in the manifest, or pass `--root` for its folder, and ingest again.
+
+    `code` is a snake_case word for machines, one of `catalog.sources.CODES`.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class StoreError(CatalogError):
+    """Check the request that the object store turned down; trying again will not help."""
+
+
+class StoreUnavailable(StoreError):
+    """Wait or start the object store (`tagmill status` shows it), then try again: nothing was lost."""
+
+
+class StoreRefused(StoreError):
+    """Set the right access key, secret key and bucket permissions (`TAGMILL_S3_*`), then try again."""
+
+
+class BucketMissing(StoreError):
+    """Create the bucket, or correct its name in the settings (`TAGMILL_S3_BUCKET`) or in the location."""
+
+
+class ObjectMissing(StoreError):
+    """Ingest the photo again, or restore the object from a backup: nothing is stored under this key."""
+
+
+class ObjectTooLarge(StoreError):
+    """Store a smaller object, or raise the size cap that was asked for."""
+
+
+class InvalidKey(StoreError):
+    """Use the key functions of `catalog.asset_store`; keys never hold names that came from a manifest."""
+
+
+class UnknownModel(CatalogError):
+    """Choose one of the models that `tagmill models list` shows, or add yours with `tagmill models add`."""
+
+
+class UnknownJob(CatalogError):
+    """Choose one of the jobs that `tagmill status` shows."""

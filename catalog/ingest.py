@@ -1,0 +1,212 @@
+"""From a manifest to committed work: rows are read, photos taken and uploaded by many threads, batches committed.
+
+Accepted means committed: a photo is uploaded first, then product, photo and work items are written in one
+transaction, and only then is anything published. Killed anywhere and run again, it ends in the same place.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+
+from catalog import jobs
+from catalog.acceptance import Taken, accept, forget_errors, known_photos, record_errors
+from catalog.asset_store import CONTENT_TYPES, AssetStore, image_key
+from catalog.error_report import ErrorReport
+from catalog.intake import NewPhoto, Refused, take
+from catalog.manifests import Manifest, Row, RowError
+from catalog.sources import Sources
+from models.photo import Limits
+
+BATCH_PHOTOS = 256
+BATCH_BYTES = 64_000_000
+
+
+@dataclass
+class Summary:
+    """What an ingest did. `work_new` counts work items: a photo for a model version."""
+
+    job_id: int | None = None
+    rows: int = 0
+    photos: int = 0
+    products_new: int = 0
+    products_changed: int = 0
+    photos_new: int = 0
+    photos_known: int = 0
+    work_new: int = 0
+    errors: Counter[str] = field(default_factory=Counter)
+    seconds: float = 0.0
+
+    def as_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "errors": dict(self.errors), "seconds": round(self.seconds, 2)}
+
+
+@dataclass
+class _Batch:
+    """Rows whose photos were taken, until they are committed together."""
+
+    taken: list[Taken] = field(default_factory=list)
+    errors: list[RowError] = field(default_factory=list)
+
+    @property
+    def photos(self) -> list[NewPhoto]:
+        return [photo for row in self.taken for _, photo in row.photos if isinstance(photo, NewPhoto)]
+
+    @property
+    def full(self) -> bool:
+        photos = self.photos
+        return (
+            len(photos) >= BATCH_PHOTOS
+            or len(self.taken) + len(self.errors) >= 4 * BATCH_PHOTOS
+            or sum(len(photo.data) for photo in photos) >= BATCH_BYTES
+        )
+
+
+class Ingest:
+    """Takes manifests in. It is handed the layers below it; `publish` is called after each commit."""
+
+    def __init__(
+        self,
+        engine: sa.Engine,
+        store: AssetStore,
+        sources: Sources,
+        limits: Limits,
+        version_ids: Sequence[int],
+        publish: Callable[[], object],
+        *,
+        threads: int = 8,
+    ) -> None:
+        self._engine = engine
+        self._store = store
+        self._sources = sources
+        self._limits = limits
+        self._version_ids = version_ids
+        self._publish = publish
+        self._threads = threads
+
+    def run(
+        self,
+        manifest: Manifest,
+        report: ErrorReport,
+        *,
+        dry_run: bool = False,
+        on_progress: Callable[[Summary], None] = lambda _: None,
+    ) -> Summary:
+        """Take in everything `manifest` yields. A bad row or photo is reported; the rest goes on.
+
+        Raises StoreUnavailable or a database error when a service stays away: run it again, nothing is doubled.
+        """
+        started = time.perf_counter()
+        summary = Summary()
+        if not dry_run:
+            with self._engine.begin() as connection:
+                summary.job_id = jobs.create(connection, "ingest", manifest.location)
+        try:
+            self._take_all(manifest, report, summary, dry_run, on_progress)
+        finally:
+            summary.seconds = time.perf_counter() - started
+            if summary.job_id is not None:
+                with self._engine.begin() as connection:
+                    jobs.close(connection, summary.job_id, summary.as_dict())
+        if summary.job_id is not None:
+            with self._engine.begin() as connection:
+                forget_errors(connection, summary.job_id, manifest.location)
+        return summary
+
+    def _take_all(
+        self,
+        manifest: Manifest,
+        report: ErrorReport,
+        summary: Summary,
+        dry_run: bool,
+        on_progress: Callable[[Summary], None],
+    ) -> None:
+        """Read ahead, upload and commit side by side; one batch is committed while the next is taken."""
+        with (
+            ThreadPoolExecutor(self._threads, "take") as takers,
+            ThreadPoolExecutor(self._threads, "upload") as uploads,
+            ThreadPoolExecutor(1, "commit") as committer,
+        ):
+            commit: Future[None] | None = None
+            for batch in self._batches(manifest, takers, summary, report):
+                if commit is not None:
+                    commit.result()
+                arguments = (batch, manifest.location, summary, uploads, dry_run)
+                commit = committer.submit(self._commit, *arguments)
+                on_progress(summary)
+            if commit is not None:
+                commit.result()
+            on_progress(summary)
+
+    def _batches(
+        self, manifest: Manifest, takers: ThreadPoolExecutor, summary: Summary, report: ErrorReport
+    ) -> Iterator[_Batch]:
+        batch = _Batch()
+        for entry in self._ahead(manifest, takers):
+            found = [entry] if isinstance(entry, RowError) else entry.errors()
+            summary.rows += 1
+            for error in found:
+                summary.errors[error.code] += 1
+                report.add(error)
+            batch.errors += found
+            if isinstance(entry, Taken):
+                summary.photos += len(entry.photos)
+                batch.taken.append(entry)
+            if batch.full:
+                yield batch
+                batch = _Batch()
+        if batch.taken or batch.errors:
+            yield batch
+
+    def _ahead(self, manifest: Manifest, takers: ThreadPoolExecutor) -> Iterator[Taken | RowError]:
+        """Entries in the manifest's order, with a few photos for each thread being read ahead."""
+        waiting: deque[tuple[Row | RowError, list[Future[NewPhoto | Refused]]]] = deque()
+        under_way = 0
+
+        def finish() -> Taken | RowError:
+            entry, futures = waiting.popleft()
+            if isinstance(entry, RowError):
+                return entry
+            return Taken(entry, tuple(zip(entry.photos, [f.result() for f in futures], strict=True)))
+
+        for entry in manifest:
+            references = entry.photos if isinstance(entry, Row) else ()
+            waiting.append((entry, [takers.submit(take, self._sources, r, self._limits) for r in references]))
+            under_way += len(references)
+            while under_way > 4 * self._threads or len(waiting) > 4 * BATCH_PHOTOS:
+                under_way -= len(waiting[0][1])
+                yield finish()
+        while waiting:
+            yield finish()
+
+    def _commit(
+        self, batch: _Batch, location: str, summary: Summary, uploads: ThreadPoolExecutor, dry_run: bool
+    ) -> None:
+        photos = {photo.sha256: photo for photo in batch.photos}
+        with self._engine.connect() as connection:
+            known = known_photos(connection, list(photos))
+        fresh = [photo for sha256, photo in photos.items() if sha256 not in known]
+        summary.photos_known += len(known)
+        if dry_run:
+            summary.photos_new += len(fresh)
+            return
+        list(uploads.map(self._upload, fresh))
+        assert summary.job_id is not None
+        with self._engine.begin() as connection:
+            accepted = accept(connection, summary.job_id, batch.taken, self._version_ids)
+            record_errors(connection, summary.job_id, location, batch.errors)
+        summary.products_new += accepted.products_new
+        summary.products_changed += accepted.products_changed
+        summary.photos_new += accepted.photos_new
+        summary.work_new += accepted.work_new
+        self._publish()
+
+    def _upload(self, photo: NewPhoto) -> None:
+        key = image_key(photo.sha256, photo.info.format)
+        self._store.put(key, photo.data, CONTENT_TYPES[key.rpartition(".")[2]])

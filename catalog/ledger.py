@@ -1,0 +1,216 @@
+"""The ledger of work: who may work on what, and what became of it. Postgres decides, by its own clock.
+
+States: `pending → leased → done`, or `leased → retry → leased …`, or `quarantined`. A claim takes a lease with a
+random token; everything written later is fenced by that token, so a worker that lost its lease writes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import groupby
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from catalog import results
+from catalog.ledger_sql import (
+    CANDIDATES,
+    EXPIRE,
+    FENCE,
+    FINISH,
+    FORGET_PUBLISHED,
+    HAS_OPEN,
+    HEARTBEAT,
+    LEASE,
+    PLAN,
+    POSTPONE,
+    PUBLISH,
+    RELEASE,
+    SWEEP_LOCK,
+    TOP_UP,
+    UNPUBLISH,
+)
+from catalog.outcomes import ItemKey, Outcome, Quarantined, Retry, Stored
+
+WORKER_LOST = "worker_lost"
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedImage:
+    """A photo that this claim's token may work on, and the model versions it still lacks."""
+
+    image_id: int
+    sha256: str
+    object_key: str
+    versions: frozenset[int]
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """What one queue message carries: ids, nothing else."""
+
+    job_id: int
+    image_ids: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What a sweep did with leases that had run out."""
+
+    retried: int = 0
+    quarantined: int = 0
+
+
+def suspect_chunk(chunk_size: int, losses: int) -> int:
+    """Images a message may carry after `losses` workers died holding them: 128, 16, 2, 1, 1 …
+
+    Whichever photo kills its worker soon stands alone, and its neighbours are stored.
+    """
+    return max(1, chunk_size >> 3 * losses)
+
+
+class Ledger:
+    """Claims, fenced completion and the sweep, over `work_items`."""
+
+    def __init__(self, engine: sa.Engine, *, lease: timedelta, max_attempts: int, chunk_size: int) -> None:
+        self._engine = engine
+        self._lease = lease
+        self._max_attempts = max_attempts
+        self._chunk_size = chunk_size
+
+    @staticmethod
+    def plan(
+        connection: sa.Connection, job_id: int, image_ids: Sequence[int], version_ids: Sequence[int]
+    ) -> int:
+        """Add the work items that do not exist yet, inside the caller's transaction; returns how many."""
+        parameters = {"job_id": job_id, "image_ids": list(image_ids), "version_ids": list(version_ids)}
+        return connection.execute(PLAN, parameters).rowcount
+
+    def publishable(self, limit: int) -> list[Chunk]:
+        """Mark up to `limit` due items that no message carries as published, and return them as chunks.
+
+        A message lost after this is found again by `forget_published`.
+        """
+        with self._engine.begin() as connection:
+            due = connection.execute(PUBLISH, {"limit": limit}).all()
+        chunks = []
+        for (losses, job_id), group in groupby(due, key=lambda row: (row.losses, row.job_id)):
+            ids = [row.image_id for row in group]
+            size = suspect_chunk(self._chunk_size, losses)
+            chunks += [Chunk(job_id, ids[i : i + size]) for i in range(0, len(ids), size)]
+        return chunks
+
+    def forget_published(self, older_than: timedelta) -> int:
+        """Let items whose message must be gone be published again; call it when the queue is empty."""
+        with self._engine.begin() as connection:
+            return connection.execute(FORGET_PUBLISHED, {"older_than": older_than}).rowcount
+
+    def claim(self, image_ids: Sequence[int], token: UUID, *, top_up_to: int = 0) -> list[ClaimedImage]:
+        """Lease the due items of `image_ids`, and of other images until `top_up_to` images are held.
+
+        The attempt is counted here, before any byte is read. Images that lost a worker before are kept apart
+        from the rest, in chunks of `suspect_chunk` at most; what is left over is published again.
+        """
+        with self._engine.begin() as connection:
+            found = connection.execute(CANDIDATES, {"image_ids": list(image_ids)}).all()
+            losses = {row.image_id: row.losses for row in found}
+            taken = self._trusted(losses)
+            if left := [image_id for image_id in losses if image_id not in taken]:
+                connection.execute(UNPUBLISH, {"image_ids": left})
+            if len(taken) < top_up_to and not any(losses[image_id] for image_id in taken):
+                wanted = {"images": top_up_to - len(taken), "taken": list(taken)}
+                taken |= set(connection.scalars(TOP_UP, wanted))
+            parameters = {"image_ids": list(taken), "token": token, "lease": self._lease}
+            leased = connection.execute(LEASE, parameters).all()
+        return [
+            ClaimedImage(row.image_id, row.sha256, row.object_key, frozenset(row.versions), row.attempts)
+            for row in leased
+        ]
+
+    def _trusted(self, losses: dict[int, int]) -> set[int]:
+        """The images one worker may hold together: those without a loss, else a few of the suspects."""
+        healthy = {image_id for image_id, lost in losses.items() if not lost}
+        if healthy or not losses:
+            return healthy
+        size = suspect_chunk(self._chunk_size, max(losses.values()))
+        return set(sorted(losses, key=lambda image_id: -losses[image_id])[:size])
+
+    def heartbeat(self, token: UUID) -> int:
+        """Prolong the lease; returns how many items the token still holds."""
+        with self._engine.begin() as connection:
+            return connection.execute(HEARTBEAT, {"token": token, "lease": self._lease}).rowcount
+
+    def settle(self, token: UUID, outcomes: Sequence[Outcome]) -> int:
+        """Write results and outcomes in one transaction, for the items that `token` still holds.
+
+        Returns how many outcomes were refused because the lease was lost meanwhile.
+        """
+        image_ids = list({outcome.key.image_id for outcome in outcomes})
+        with self._engine.begin() as connection:
+            held = {
+                ItemKey(*row) for row in connection.execute(FENCE, {"token": token, "image_ids": image_ids})
+            }
+            mine = [outcome for outcome in outcomes if outcome.key in held]
+            stored = [outcome for outcome in mine if isinstance(outcome, Stored)]
+            results.write(connection, stored)
+            _finish(connection, stored, "done")
+            _finish(connection, [o for o in mine if isinstance(o, Quarantined)], "quarantined")
+            _postpone(connection, [o for o in mine if isinstance(o, Retry)])
+        return len(outcomes) - len(mine)
+
+    def release(self, token: UUID) -> int:
+        """Give back what a worker that stops in an orderly way could not do; the attempt is not counted."""
+        with self._engine.begin() as connection:
+            return connection.execute(RELEASE, {"token": token}).rowcount
+
+    def sweep(self) -> Swept:
+        """Take back the items of leases that ran out; quarantine those that have used up their attempts.
+
+        One sweep runs at a time; a second one returns at once.
+        """
+        with self._engine.begin() as connection:
+            if not connection.scalar(SWEEP_LOCK):
+                return Swept()
+            parameters = {"code": WORKER_LOST, "max_attempts": self._max_attempts}
+            states = connection.scalars(EXPIRE, parameters).all()
+        return Swept(retried=states.count("retry"), quarantined=states.count("quarantined"))
+
+    def has_open_items(self) -> bool:
+        """Whether anything is pending, leased or to be tried again."""
+        with self._engine.connect() as connection:
+            return bool(connection.scalar(HAS_OPEN))
+
+
+def _finish(connection: sa.Connection, outcomes: Sequence[Stored | Quarantined], state: str) -> None:
+    if outcomes:
+        failed = [o if isinstance(o, Quarantined) else None for o in outcomes]
+        parameters = {
+            **_keys(outcomes),
+            "state": state,
+            "codes": [o and o.code for o in failed],
+            "reasons": [o and o.reason for o in failed],
+        }
+        connection.execute(FINISH, parameters)
+
+
+def _postpone(connection: sa.Connection, outcomes: Sequence[Retry]) -> None:
+    if outcomes:
+        parameters = {
+            **_keys(outcomes),
+            "codes": [o.code for o in outcomes],
+            "reasons": [o.reason for o in outcomes],
+            "delays": [o.delay.total_seconds() for o in outcomes],
+            "refunds": [0 if o.counted else 1 for o in outcomes],
+        }
+        connection.execute(POSTPONE, parameters)
+
+
+def _keys(outcomes: Iterable[Outcome]) -> dict[str, list[int]]:
+    keys = [outcome.key for outcome in outcomes]
+    return {
+        "image_ids": [key.image_id for key in keys],
+        "version_ids": [key.model_version_id for key in keys],
+    }

@@ -1,0 +1,182 @@
+"""The statements of the ledger. Times are Postgres' own; every state change clears what no longer holds."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+# "Lost" items are those whose last worker died with them; see Ledger.claim.
+_LOSSES = "CASE WHEN error_code = 'worker_lost' THEN attempts ELSE 0 END"
+_DUE = "state IN ('pending', 'retry') AND next_attempt_at <= now()"
+_UNLEASED = "lease_token = NULL, lease_expires_at = NULL"
+
+PLAN = sa.text(
+    """
+    INSERT INTO work_items (image_id, model_version_id, job_id)
+    SELECT image_id, model_version_id, :job_id
+    FROM unnest(CAST(:image_ids AS bigint[])) image_id, unnest(CAST(:version_ids AS bigint[])) model_version_id
+    ORDER BY image_id, model_version_id
+    ON CONFLICT DO NOTHING
+    """
+)
+
+PUBLISH = sa.text(
+    f"""
+    WITH due AS (
+        SELECT image_id, model_version_id FROM work_items
+        WHERE {_DUE} AND published_at IS NULL
+        ORDER BY published_at, next_attempt_at, image_id LIMIT :limit FOR UPDATE SKIP LOCKED
+    ), published AS (
+        UPDATE work_items w SET published_at = now() FROM due
+        WHERE (w.image_id, w.model_version_id) = (due.image_id, due.model_version_id)
+        RETURNING w.job_id, w.image_id, {_LOSSES} AS losses
+    )
+    SELECT max(losses) AS losses, min(job_id) AS job_id, image_id
+    FROM published GROUP BY image_id ORDER BY 1, 2, 3
+    """
+)
+
+FORGET_PUBLISHED = sa.text(
+    f"""
+    WITH lost AS (
+        SELECT image_id, model_version_id FROM work_items
+        WHERE {_DUE} AND published_at < now() - :older_than FOR UPDATE SKIP LOCKED
+    )
+    UPDATE work_items w SET published_at = NULL FROM lost
+    WHERE (w.image_id, w.model_version_id) = (lost.image_id, lost.model_version_id)
+    """
+)
+
+UNPUBLISH = sa.text(
+    f"""
+    WITH left_over AS (
+        SELECT image_id, model_version_id FROM work_items
+        WHERE {_DUE} AND image_id = ANY(CAST(:image_ids AS bigint[])) FOR UPDATE SKIP LOCKED
+    )
+    UPDATE work_items w SET published_at = NULL FROM left_over
+    WHERE (w.image_id, w.model_version_id) = (left_over.image_id, left_over.model_version_id)
+    """
+)
+
+CANDIDATES = sa.text(
+    f"""
+    WITH due AS (
+        SELECT image_id, {_LOSSES} AS losses FROM work_items
+        WHERE {_DUE} AND image_id = ANY(CAST(:image_ids AS bigint[])) FOR UPDATE SKIP LOCKED
+    )
+    SELECT image_id, max(losses) AS losses FROM due GROUP BY image_id ORDER BY image_id
+    """
+)
+
+# One row stands for its image, so that no more rows are locked than taken: a claim passes over locked rows, and
+# would use up their message for nothing. An image of which any item was tried before does not join a batch.
+TOP_UP = sa.text(
+    f"""
+    SELECT image_id FROM work_items w
+    WHERE {_DUE} AND attempts = 0 AND image_id <> ALL(CAST(:taken AS bigint[]))
+      AND NOT EXISTS (
+          SELECT FROM work_items o
+          WHERE o.image_id = w.image_id AND o.state IN ('pending', 'retry') AND o.next_attempt_at <= now()
+            AND (o.attempts > 0 OR o.model_version_id < w.model_version_id))
+    ORDER BY next_attempt_at, image_id LIMIT :images FOR UPDATE SKIP LOCKED
+    """
+)
+
+LEASE = sa.text(
+    f"""
+    WITH due AS (
+        SELECT image_id, model_version_id FROM work_items
+        WHERE {_DUE} AND image_id = ANY(CAST(:image_ids AS bigint[])) FOR UPDATE SKIP LOCKED
+    ), leased AS (
+        UPDATE work_items w
+        SET state = 'leased', attempts = w.attempts + 1, lease_token = :token, lease_expires_at = now() + :lease
+        FROM due WHERE (w.image_id, w.model_version_id) = (due.image_id, due.model_version_id)
+        RETURNING w.image_id, w.model_version_id, w.attempts
+    )
+    SELECT i.id AS image_id, i.sha256, i.object_key, array_agg(l.model_version_id) AS versions,
+           max(l.attempts) AS attempts
+    FROM leased l JOIN images i ON i.id = l.image_id
+    GROUP BY i.id ORDER BY i.id
+    """
+)
+
+# Rows that a settlement holds at this moment are skipped: they are about to be finished, and waiting could deadlock.
+HEARTBEAT = sa.text(
+    """
+    WITH held AS (
+        SELECT image_id, model_version_id FROM work_items
+        WHERE lease_token = :token AND state = 'leased' FOR UPDATE SKIP LOCKED
+    )
+    UPDATE work_items w SET lease_expires_at = now() + :lease FROM held
+    WHERE (w.image_id, w.model_version_id) = (held.image_id, held.model_version_id)
+    """
+)
+
+# The order keeps a settlement and a release of the same token from waiting for each other.
+FENCE = sa.text(
+    """
+    SELECT image_id, model_version_id FROM work_items
+    WHERE lease_token = :token AND state = 'leased' AND image_id = ANY(CAST(:image_ids AS bigint[]))
+    ORDER BY image_id, model_version_id FOR UPDATE
+    """
+)
+
+FINISH = sa.text(
+    f"""
+    UPDATE work_items w
+    SET state = :state, finished_at = clock_timestamp(), error_code = o.code, error_reason = o.reason, {_UNLEASED}
+    FROM unnest(CAST(:image_ids AS bigint[]), CAST(:version_ids AS bigint[]),
+                CAST(:codes AS text[]), CAST(:reasons AS text[])) o (image_id, model_version_id, code, reason)
+    WHERE (w.image_id, w.model_version_id) = (o.image_id, o.model_version_id)
+    """
+)
+
+POSTPONE = sa.text(
+    f"""
+    UPDATE work_items w
+    SET state = 'retry', next_attempt_at = now() + o.delay * interval '1 second', published_at = NULL,
+        attempts = w.attempts - o.refund, error_code = o.code, error_reason = o.reason, {_UNLEASED}
+    FROM unnest(CAST(:image_ids AS bigint[]), CAST(:version_ids AS bigint[]), CAST(:codes AS text[]),
+                CAST(:reasons AS text[]), CAST(:delays AS float8[]), CAST(:refunds AS int[]))
+         o (image_id, model_version_id, code, reason, delay, refund)
+    WHERE (w.image_id, w.model_version_id) = (o.image_id, o.model_version_id)
+    """
+)
+
+RELEASE = sa.text(
+    f"""
+    WITH held AS (
+        SELECT image_id, model_version_id FROM work_items
+        WHERE lease_token = :token AND state = 'leased' ORDER BY image_id, model_version_id FOR UPDATE
+    )
+    UPDATE work_items w
+    SET state = 'retry', attempts = w.attempts - 1, next_attempt_at = now(), published_at = NULL, {_UNLEASED}
+    FROM held WHERE (w.image_id, w.model_version_id) = (held.image_id, held.model_version_id)
+    """
+)
+
+SWEEP_LOCK = sa.text("SELECT pg_try_advisory_xact_lock(7246646)")
+
+EXPIRE = sa.text(
+    f"""
+    WITH expired AS (
+        SELECT image_id, model_version_id FROM work_items
+        WHERE state = 'leased' AND lease_expires_at < now() FOR UPDATE SKIP LOCKED
+    )
+    UPDATE work_items w
+    SET state = CASE WHEN w.attempts >= :max_attempts THEN 'quarantined' ELSE 'retry' END,
+        finished_at = CASE WHEN w.attempts >= :max_attempts THEN now() END,
+        error_code = :code,
+        error_reason = 'The worker died or fell silent while it held this photo (attempt ' || w.attempts || ').',
+        next_attempt_at = now(), published_at = NULL, {_UNLEASED}
+    FROM expired WHERE (w.image_id, w.model_version_id) = (expired.image_id, expired.model_version_id)
+    RETURNING w.state
+    """
+)
+
+# Ordered, so that a small index answers even when the statistics are old; EXISTS would read the whole table.
+HAS_OPEN = sa.text(
+    """
+    SELECT (SELECT true FROM work_items WHERE state IN ('pending', 'retry') ORDER BY next_attempt_at LIMIT 1) IS NOT NULL
+        OR (SELECT true FROM work_items WHERE state = 'leased' ORDER BY lease_expires_at LIMIT 1) IS NOT NULL
+    """
+)

@@ -1,0 +1,95 @@
+"""Manifests as JSON Lines: one object a line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import IO, NoReturn
+
+from catalog.errors import ManifestError
+from catalog.manifests.builder import build_row
+from catalog.manifests.columns import Columns, read_columns
+from catalog.manifests.lines import Lines, TooLong, open_text
+from catalog.manifests.rows import Limits, Progress, Row, RowError, shown
+
+
+class JsonLinesReader:
+    """Rows of a JSON Lines file; the names of a line's members are its columns."""
+
+    def __init__(self, file: IO[bytes], size: int, limits: Limits) -> None:
+        self._file = file
+        self._size = size
+        self._limits = limits
+        self._lines = Lines(open_text(file), limits.row)
+        self._columns_of = lru_cache(maxsize=256)(self._read_columns)
+        self._refuse_array()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return ()
+
+    def progress(self) -> Progress:
+        return Progress(min(self._file.tell(), self._size), self._size, "bytes")
+
+    def close(self) -> None:
+        self._file.close()
+
+    def rows(self) -> Iterator[Row | RowError]:
+        while True:
+            self._lines.mark()
+            try:
+                line = next(self._lines)
+            except StopIteration:
+                return
+            except TooLong:
+                yield self._error("too_long", f"the line has more than {self._limits.row:,} characters")
+                continue
+            if not line.isspace():
+                yield self._row(line)
+
+    def _row(self, line: str) -> Row | RowError:
+        if not line.isascii():
+            try:
+                line.encode()
+            except UnicodeEncodeError as error:
+                byte = ord(line[error.start]) & 0xFF
+                where = f"position {error.start + 1} (byte 0x{byte:02X})"
+                return self._error(
+                    "wrong_encoding", f"the line is not valid text at {where}; save it as UTF-8"
+                )
+        try:
+            record = json.loads(line, parse_constant=_no_constant)
+        except (ValueError, RecursionError) as error:
+            return self._error("malformed_row", f"the line is no JSON: {shown(str(error))}")
+        if not isinstance(record, dict):
+            return self._error(
+                "malformed_row", 'the line is no JSON object such as {"sku": ..., "image": ...}'
+            )
+        try:
+            columns = self._columns_of(tuple(record))
+        except ManifestError as error:
+            return self._error("malformed_row", str(error))
+        return build_row(self._lines.number, columns, tuple(record.values()), self._limits)
+
+    def _read_columns(self, names: tuple[str, ...]) -> Columns:
+        return read_columns(names, limit=self._limits.columns)
+
+    def _refuse_array(self) -> None:
+        """Say at once that one large JSON array cannot be streamed, not line by line."""
+        try:
+            first = next(self._lines, "")
+        except TooLong:
+            first = ""
+        self._lines.back()
+        if first.lstrip().startswith("["):
+            raise ManifestError(
+                "the manifest is one JSON array; make it JSON Lines: jq -c '.[]' in.json > out.jsonl"
+            )
+
+    def _error(self, code: str, reason: str) -> RowError:
+        return RowError(self._lines.number, None, None, code, reason)
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a JSON number")

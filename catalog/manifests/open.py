@@ -1,0 +1,166 @@
+"""Opens a manifest wherever it is and whatever its format."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path, PurePosixPath
+from types import TracebackType
+from typing import IO, Final, Literal
+
+from catalog.asset_store import AssetStore
+from catalog.errors import ManifestError, ObjectMissing
+from catalog.manifests.contradictions import ProductIndex
+from catalog.manifests.csv_file import CsvReader
+from catalog.manifests.folder import BucketReader, FolderReader
+from catalog.manifests.jsonl_file import JsonLinesReader
+from catalog.manifests.parquet_file import ParquetReader
+from catalog.manifests.rows import Limits, Progress, Reader, Row, RowError, shown
+
+Format = Literal["csv", "jsonl", "parquet", "folder", "s3"]
+FileFormat = Literal["csv", "jsonl", "parquet"]
+
+ENDINGS: Final[dict[str, FileFormat]] = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".txt": "csv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "jsonl",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+}
+"""How a manifest's name ends -> its format. A folder and a prefix of a bucket are manifests as well."""
+
+DEFAULT_LIMITS: Final = Limits()
+
+
+class Manifest:
+    """An open manifest: read its rows once, ask for its progress at any time, close it (or use `with`).
+
+    `base` is where the photo references of its rows start: a folder, or `s3://bucket/prefix/`.
+    """
+
+    def __init__(self, location: str, format: Format, base: str, reader: Reader) -> None:
+        self.location = location
+        self.format = format
+        self.base = base
+        self._reader = reader
+        self._products = ProductIndex()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return self._reader.columns
+
+    def rows(self) -> Iterator[Row | RowError]:
+        for row in self._reader.rows():
+            yield self._products.check(row) if isinstance(row, Row) else row
+
+    def __iter__(self) -> Iterator[Row | RowError]:
+        return self.rows()
+
+    def progress(self) -> Progress:
+        return self._reader.progress()
+
+    def close(self) -> None:
+        self._reader.close()
+        self._products.close()
+
+    def __enter__(self) -> Manifest:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def open_manifest(
+    location: str,
+    *,
+    format: FileFormat | None = None,
+    store: AssetStore | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+) -> Manifest:
+    """Open the CSV, JSON Lines or Parquet file, the folder or the `s3://bucket/prefix` at `location`.
+
+    `format` overrides what the ending of a file's name says. `store` is any store on the server that `s3://`
+    locations are on. Memory stays flat however many rows there are. Raises ManifestError when the manifest as
+    a whole cannot be used, and StoreError; what is wrong with one row is a RowError in its place.
+    """
+    if location.startswith("s3://"):
+        return _open_in_bucket(location, format, store, limits)
+    path = Path(location)
+    if "\0" in location or not path.exists():
+        raise ManifestError(
+            f"there is no manifest {shown(location)}; give a file, a folder or s3://bucket/prefix"
+        )
+    if path.is_dir():
+        return Manifest(location, "folder", str(path.absolute()), FolderReader(path, limits))
+    if not path.is_file():
+        raise ManifestError(f"the manifest {shown(location)} is no regular file; save it to a file first")
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise ManifestError(f"the manifest {shown(location)} cannot be opened: {error.strerror}") from None
+    return _open_file(location, str(path.absolute().parent), file, format, limits)
+
+
+def _open_file(
+    location: str, base: str, file: IO[bytes], format: FileFormat | None, limits: Limits
+) -> Manifest:
+    try:
+        size = file.seek(0, 2)
+        file.seek(0)
+        kind = format or _format_of(location, file)
+        return Manifest(location, kind, base, _READERS[kind](file, size, limits))
+    except ManifestError as error:
+        file.close()
+        raise ManifestError(f"{shown(location)}: {error}") from None
+    except BaseException:
+        file.close()
+        raise
+
+
+_READERS: Final[dict[FileFormat, Callable[[IO[bytes], int, Limits], Reader]]] = {
+    "csv": CsvReader,
+    "jsonl": JsonLinesReader,
+    "parquet": lambda file, _size, limits: ParquetReader(file, limits),
+}
+
+
+def _format_of(location: str, file: IO[bytes]) -> FileFormat:
+    start = file.read(4)
+    file.seek(0)
+    if start == b"PAR1":
+        return "parquet"
+    ending = PurePosixPath(location).suffix.lower()
+    if ending in ENDINGS:
+        return ENDINGS[ending]
+    raise ManifestError(f"unknown format {ending!r}; name the file {', '.join(ENDINGS)}, unpacked")
+
+
+def _open_in_bucket(
+    location: str, format: FileFormat | None, store: AssetStore | None, limits: Limits
+) -> Manifest:
+    """A file in a bucket is copied to a temporary file first; anything else is a prefix that holds photos."""
+    bucket, _, key = location.removeprefix("s3://").partition("/")
+    if store is None or not bucket:
+        raise ManifestError(f"{shown(location)} needs a bucket's name and an object store in the settings")
+    store = store.in_bucket(bucket)
+    if format is None and PurePosixPath(key).suffix.lower() not in ENDINGS:
+        prefix = key if not key or key.endswith("/") else f"{key}/"
+        return Manifest(location, "s3", f"s3://{bucket}/{prefix}", BucketReader(store, prefix, limits))
+    file = tempfile.TemporaryFile()  # noqa: SIM115  (the manifest closes it)
+    try:
+        store.copy_to(key, file)
+    except ObjectMissing:
+        file.close()
+        raise ManifestError(f"there is no manifest {shown(location)}") from None
+    except BaseException:
+        file.close()
+        raise
+    folder = key.rpartition("/")[0]
+    return _open_file(
+        location, f"s3://{bucket}/{folder}/" if folder else f"s3://{bucket}/", file, format, limits
+    )

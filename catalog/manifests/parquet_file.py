@@ -1,0 +1,114 @@
+"""Manifests as Parquet, read a few thousand rows at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import IO, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from catalog.errors import ManifestError
+from catalog.manifests.builder import build_row
+from catalog.manifests.columns import Columns, read_columns, require_columns
+from catalog.manifests.rows import Limits, Progress, Row, RowError, shown
+
+_BATCH = 1_024
+
+
+class ParquetReader:
+    """Rows of a Parquet file. Photos are text or a list of text; a row's line is its number, from 1."""
+
+    def __init__(self, file: IO[bytes], limits: Limits) -> None:
+        self._file = file
+        self._limits = limits
+        self._done = 0
+        try:
+            # Pre-buffering would hold a whole row group's bytes, and some files have only one row group.
+            self._parquet = pq.ParquetFile(file, pre_buffer=False, buffer_size=1 << 16)
+        except (pa.ArrowException, OSError) as error:
+            raise ManifestError(f"the manifest is no readable Parquet file: {shown(str(error))}") from None
+        schema = self._parquet.schema_arrow
+        self._columns = require_columns(read_columns(schema.names, limit=limits.columns))
+        _check_photos(schema, self._columns)
+        self._total: int = self._parquet.metadata.num_rows
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return self._columns.names
+
+    def progress(self) -> Progress:
+        return Progress(self._done, self._total, "rows")
+
+    def close(self) -> None:
+        self._parquet.close()
+        self._file.close()
+
+    def rows(self) -> Iterator[Row | RowError]:
+        batches = self._parquet.iter_batches(batch_size=_BATCH, use_threads=False)
+        while True:
+            try:
+                batch = next(batches, None)
+            except (pa.ArrowException, OSError) as error:
+                reason = f"the file is damaged from here on, the rest is not read: {shown(str(error))}"
+                yield RowError(self._done + 1, None, None, "malformed_row", reason)
+                return
+            if batch is None:
+                return
+            for values in _records(batch):
+                self._done += 1
+                if isinstance(values, UnicodeDecodeError):
+                    reason = f"a cell is not UTF-8: {shown(str(values))}"
+                    yield RowError(self._done, None, None, "wrong_encoding", reason)
+                else:
+                    yield build_row(self._done, self._columns, values, self._limits)
+
+
+def _records(batch: Any) -> Iterator[tuple[object, ...] | UnicodeDecodeError]:
+    """The batch row by row; if a text in it is not UTF-8, that row's error."""
+    columns = [_exact(batch.column(i)) for i in range(batch.num_columns)]
+    try:
+        yield from zip(*(_values(column) for column in columns), strict=True)
+        return
+    except UnicodeDecodeError:
+        pass  # raised before the first row came out: all columns are read by then
+    for row in range(batch.num_rows):
+        try:
+            yield tuple(_values(column.slice(row, 1))[0] for column in columns)
+        except UnicodeDecodeError as error:
+            yield error
+
+
+def _values(column: Any) -> list[object]:
+    found: list[object] = column.to_pylist(maps_as_pydicts="lossy")
+    return found
+
+
+def _exact(column: Any) -> Any:
+    """Short floats as text: 12.99 in 32 bits is 12.989999771118164 in 64."""
+    if pa.types.is_float32(column.type) or pa.types.is_float16(column.type):
+        return pc.cast(pc.cast(column, pa.float32()), pa.string())
+    return column
+
+
+def _check_photos(schema: Any, columns: Columns) -> None:
+    for index in columns.photos:
+        kind = schema.field(index).type
+        if pa.types.is_dictionary(kind) or pa.types.is_null(kind):
+            continue
+        if _is_list(kind):
+            kind = kind.value_type
+        if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or _is_view(kind)):
+            raise ManifestError(
+                f"column {shown(columns.names[index], 60)} is {shown(str(kind))}; photos are paths as text, or "
+                "lists of them; write photos that lie inside the file to a folder first"
+            )
+
+
+def _is_list(kind: Any) -> bool:
+    return any(test(kind) for test in (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list))
+
+
+def _is_view(kind: Any) -> bool:
+    return bool(getattr(pa.types, "is_string_view", lambda _: False)(kind))

@@ -1,0 +1,160 @@
+"""From a photo reference in a manifest to the photo's bytes, without reading anything else on the machine."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import stat
+from collections.abc import Sequence
+from pathlib import Path, PurePath
+from typing import Final, NoReturn
+
+from catalog.asset_store import AssetStore
+from catalog.errors import BucketMissing, ObjectMissing, ObjectTooLarge, SourceError
+from catalog.manifests import shown
+
+CODES: Final = (
+    "empty_reference",
+    "url_not_allowed",
+    "outside_root",
+    "missing_file",
+    "not_a_file",
+    "too_many_bytes",
+    "unreadable",
+)
+"""Codes of a SourceError, in the order in which they are looked for."""
+
+MAX_BYTES: Final = 64 * 1024 * 1024
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|data:", re.ASCII)
+
+
+class Sources:
+    """Reads the photos that a manifest names. May be used from many threads at once.
+
+    `base` is where relative references start: the manifest's folder, or `s3://bucket/prefix/`
+    (`Manifest.base`). A reference may point below `base` or below one of `roots`, which are folders or
+    `s3://bucket/prefix`; nowhere else, neither by `..`, nor by an absolute path, nor through a link.
+    A file of more than `max_bytes` bytes is refused before it is read. `store` is any store on the server of
+    the `s3://` references.
+    """
+
+    def __init__(
+        self,
+        base: str,
+        *,
+        roots: Sequence[str] = (),
+        store: AssetStore | None = None,
+        max_bytes: int = MAX_BYTES,
+    ) -> None:
+        places = (base, *roots)
+        self._base = base if _in_bucket(base) else os.path.realpath(base)
+        self._prefixes = tuple(_folder(place) for place in places if _in_bucket(place))
+        folders = [place for place in places if not _in_bucket(place)]
+        self._real_roots = tuple(Path(os.path.realpath(folder)) for folder in folders)
+        # As written too, because a reference may name a root by a path that leads through links.
+        self._roots = (*self._real_roots, *(Path(os.path.abspath(folder)) for folder in folders))  # noqa: PTH100
+        self._store = store
+        self._max_bytes = max_bytes
+
+    def read(self, reference: str) -> bytes:
+        """The bytes of a photo. Raises SourceError, and StoreError when the store itself is in trouble."""
+        if not reference.strip():
+            raise SourceError("empty_reference", "the photo reference is empty")
+        if _in_bucket(reference):
+            return self._read_object(reference)
+        if _SCHEME.match(reference):
+            raise SourceError(
+                "url_not_allowed",
+                f"{shown(reference)} is a URL; only files and s3:// are read, so download the photo first",
+            )
+        if _in_bucket(self._base):
+            if reference.startswith("/"):
+                raise SourceError("outside_root", f"{shown(reference)} is absolute; write s3://bucket/key")
+            return self._read_object(_folder(self._base) + reference)
+        return self._read_file(reference)
+
+    def _read_object(self, url: str) -> bytes:
+        bucket, _, key = url.removeprefix("s3://").partition("/")
+        if not url.startswith(self._prefixes) or not {".", ".."}.isdisjoint(key.split("/")):
+            _refuse_outside(url, f"s3://{bucket}")
+        if self._store is None:
+            raise SourceError("unreadable", f"{shown(url)} needs an object store in the settings")
+        try:
+            return self._store.in_bucket(bucket).get(key, limit=self._max_bytes)
+        except (ObjectMissing, BucketMissing):
+            raise SourceError("missing_file", f"{shown(url)} is not there") from None
+        except ObjectTooLarge as error:
+            raise SourceError("too_many_bytes", shown(str(error), 300)) from None
+
+    def _read_file(self, reference: str) -> bytes:
+        try:
+            path = self._resolve(reference)
+            return self._read_regular(path, reference)
+        except (OSError, ValueError) as error:
+            _refuse_unreadable(reference, error)
+
+    def _resolve(self, reference: str) -> str:
+        """The real path of a reference, below a root. What is outside is refused before it is looked at."""
+        for written in dict.fromkeys((reference, reference.replace("\\", "/"))):
+            path = os.path.normpath(os.path.join(self._base, written))  # noqa: PTH118
+            if not _below(path, self._roots):
+                _refuse_outside(reference, "/its/folder")
+            try:
+                real = os.path.realpath(os.path.join(self._base, written), strict=True)  # noqa: PTH118
+            except FileNotFoundError:
+                continue  # perhaps a path from Windows
+            if not _below(real, self._real_roots):
+                _refuse_outside(reference, "/its/folder")
+            return real
+        raise SourceError("missing_file", f"{shown(reference)} is not there")
+
+    def _read_regular(self, path: str, reference: str) -> bytes:
+        # Looked at before it is opened, since opening some devices does things; and again after, since the
+        # name may have changed hands. Non-blocking, since a named pipe would wait for a writer.
+        self._check(os.stat(path), reference)  # noqa: PTH116
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as file:
+            self._check(os.fstat(descriptor), reference)
+            data = file.read(self._max_bytes + 1)
+        if len(data) > self._max_bytes:
+            self._refuse_large(reference, len(data))
+        return data
+
+    def _check(self, status: os.stat_result, reference: str) -> None:
+        if not stat.S_ISREG(status.st_mode):
+            kind = "a folder" if stat.S_ISDIR(status.st_mode) else "a device, pipe or socket"
+            raise SourceError("not_a_file", f"{shown(reference)} is {kind}, not a regular file")
+        if status.st_size > self._max_bytes:
+            self._refuse_large(reference, status.st_size)
+
+    def _refuse_large(self, reference: str, size: int) -> NoReturn:
+        raise SourceError(
+            "too_many_bytes", f"{shown(reference)} has {size:,} bytes, more than {self._max_bytes:,}"
+        )
+
+
+def _in_bucket(place: str) -> bool:
+    return place.startswith("s3://")
+
+
+def _folder(url: str) -> str:
+    return url if url.endswith("/") else f"{url}/"
+
+
+def _below(path: str, roots: Sequence[Path]) -> bool:
+    return any(PurePath(path).is_relative_to(root) for root in roots)
+
+
+def _refuse_outside(reference: str, root: str) -> NoReturn:
+    raise SourceError(
+        "outside_root",
+        f"{shown(reference)} is outside of the manifest's folder; allow its place with --root {shown(root)}",
+    )
+
+
+def _refuse_unreadable(reference: str, error: OSError | ValueError) -> NoReturn:
+    if isinstance(error, ValueError) or error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):
+        raise SourceError("missing_file", f"{shown(reference)} is not there") from None
+    raise SourceError("unreadable", f"{shown(reference)} cannot be read: {error.strerror}") from None

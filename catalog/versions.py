@@ -1,0 +1,113 @@
+"""The registry of model versions: which exist, which serve, which every new photo gets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from catalog.errors import UnknownModel
+from catalog.tables import ModelVersion
+from models.predictions import Task
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A registered model version; `spec` is all that is needed to load it."""
+
+    id: int
+    name: str
+    version: int
+    task: Task
+    state: str
+    on_ingest: bool
+    weights_sha256: str
+    spec: dict[str, Any]
+
+    @property
+    def key(self) -> str:
+        return f"{self.name}@{self.version}"
+
+
+_COLUMNS = (
+    ModelVersion.id,
+    ModelVersion.name,
+    ModelVersion.version,
+    ModelVersion.task,
+    ModelVersion.state,
+    ModelVersion.on_ingest,
+    ModelVersion.weights_sha256,
+    ModelVersion.spec,
+)
+
+
+def _select(connection: sa.Connection, *conditions: sa.ColumnElement[bool]) -> list[Version]:
+    query = sa.select(*_COLUMNS).where(*conditions).order_by(ModelVersion.name, ModelVersion.version)
+    return [Version(*row) for row in connection.execute(query)]
+
+
+def every(connection: sa.Connection) -> list[Version]:
+    """All registered versions, by name and version."""
+    return _select(connection)
+
+
+def for_new_photos(connection: sa.Connection) -> list[Version]:
+    """The serving versions that each ingested photo is to be seen by."""
+    return _select(connection, ModelVersion.state == "serving", ModelVersion.on_ingest.is_(True))
+
+
+def with_siblings(connection: sa.Connection, ids: Iterable[int]) -> list[Version]:
+    """The versions of `ids` and those that share their weights: one network answers for all of them."""
+    weights = sa.select(ModelVersion.weights_sha256).where(ModelVersion.id.in_(list(ids)))
+    return _select(connection, ModelVersion.weights_sha256.in_(weights))
+
+
+def find(connection: sa.Connection, reference: str) -> Version:
+    """The version written `name@version`, or the one that serves under `name`. Raises UnknownModel."""
+    name, _, number = reference.partition("@")
+    wanted = ModelVersion.version == int(number) if number.isdecimal() else ModelVersion.state == "serving"
+    found = _select(connection, ModelVersion.name == name, wanted)
+    if not found:
+        known = ", ".join(version.key for version in every(connection)) or "none"
+        raise UnknownModel(f"there is no model {reference!r}; registered are: {known}")
+    return found[0]
+
+
+def next_number(connection: sa.Connection, name: str) -> int:
+    """The number the next version of `name` gets; holds off other registrations until the transaction ends."""
+    connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": f"model {name}"})
+    latest = sa.select(sa.func.max(ModelVersion.version)).where(ModelVersion.name == name)
+    return (connection.scalar(latest) or 0) + 1
+
+
+def same_weights(connection: sa.Connection, name: str, task: str, weights_sha256: str) -> list[Version]:
+    """Versions of `name` that do `task` with these weights: registering them again would make a twin."""
+    return _select(
+        connection,
+        ModelVersion.name == name,
+        ModelVersion.task == task,
+        ModelVersion.weights_sha256 == weights_sha256,
+    )
+
+
+def register(connection: sa.Connection, spec: dict[str, Any]) -> Version:
+    """Add a version from its spec (`models.spec.ModelSpec` as a dict).
+
+    The first version of a name serves at once; later ones are candidates until they are promoted.
+    """
+    serving = _select(connection, ModelVersion.name == spec["name"], ModelVersion.state == "serving")
+    row = {
+        "name": spec["name"],
+        "version": spec["version"],
+        "task": spec["task"],
+        "state": "candidate" if serving else "serving",
+        "on_ingest": spec["on_ingest"],
+        "labels": list(spec["labels"]),
+        "weights_sha256": spec["sha256"],
+        "spec": spec,
+        "metrics": spec["metrics"],
+    }
+    inserted = connection.execute(sa.insert(ModelVersion).values(row).returning(*_COLUMNS)).one()
+    return Version(*inserted)

@@ -1,0 +1,92 @@
+"""What a model says about a photo: plain values, free of torch, that every layer may read.
+
+Boxes and masks are in pixels of the original photo after EXIF orientation: the origin is the top left
+corner, x grows to the right, y grows downwards.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+Task = Literal["classify", "detect", "segment", "embed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle in photo pixels; `right` and `bottom` are exclusive."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    @property
+    def area(self) -> float:
+        return max(0.0, self.right - self.left) * max(0.0, self.bottom - self.top)
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """A label and how sure the model is of it, 0 to 1."""
+
+    label: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Classification:
+    """Labels of the whole photo, best first."""
+
+    scores: tuple[Score, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """One object found in the photo."""
+
+    label: str
+    score: float
+    box: Box
+
+
+@dataclass(frozen=True, slots=True)
+class Detections:
+    """All objects found in the photo, best first; empty is a valid answer."""
+
+    items: tuple[Detection, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One label of a mask: its tight box, its share of the photo's area (0 to 1) and its mean score."""
+
+    label: str
+    score: float
+    box: Box
+    area: float
+
+
+@dataclass(frozen=True, slots=True)
+class Segmentation:
+    """A mask of the whole photo.
+
+    `mask` is uint8 of shape (height, width): 0 is background, k is the k-th label of the model (from 1).
+    `segments` has one entry for each label present, largest first; empty is a valid answer.
+    """
+
+    mask: npt.NDArray[np.uint8]
+    segments: tuple[Segment, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Embedding:
+    """A unit vector, float32 of shape (width,): the dot product of two is their cosine similarity."""
+
+    vector: npt.NDArray[np.float32]
+
+
+Prediction = Classification | Detections | Segmentation | Embedding
