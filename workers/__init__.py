@@ -1,0 +1,1 @@
+"""The running system: settings, Celery, the pipeline and the command line."""

@@ -1,0 +1,67 @@
+"""The Celery application. `celery -A workers.celery_app worker` and `tagmill worker` run the same thing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from celery import Celery
+from kombu.entity import Queue as KombuQueue
+
+from catalog.ledger import Chunk
+from workers.settings import Settings, settings
+
+VISIBILITY_TIMEOUT = 3600  # seconds until Redis hands an unacknowledged message to another worker
+
+
+def configure(app: Celery, config: Settings) -> Celery:
+    """Celery on Redis, set up so that a lost or doubled message costs time and nothing else."""
+    app.conf.update(
+        broker_url=config.redis_url.get_secret_value(),
+        broker_transport_options={
+            "visibility_timeout": VISIBILITY_TIMEOUT,
+            "unacked_restore_throttle": 1,
+            "socket_timeout": 30,
+            "socket_keepalive": True,
+            "health_check_interval": 25,
+        },
+        broker_connection_max_retries=None,
+        broker_connection_retry_on_startup=True,
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        task_default_queue=config.queue,
+        task_queues=[KombuQueue(config.queue)],
+        task_serializer="json",
+        accept_content=["json"],
+        task_ignore_result=True,
+        task_acks_late=True,
+        task_reject_on_worker_lost=False,  # the ledger brings the work back, in smaller chunks
+        worker_prefetch_multiplier=1,
+        worker_soft_shutdown_timeout=30,
+        worker_send_task_events=True,
+        task_send_sent_event=True,
+        worker_hijack_root_logger=False,
+        timezone="UTC",
+        imports=["workers.tasks", "workers.host"],
+        beat_schedule={"sweep": {"task": "tagmill.sweep", "schedule": config.sweep_seconds}},
+    )
+    return app
+
+
+app = configure(Celery("tagmill"), settings())
+
+
+class CeleryQueue:
+    """The queue of chunks, on the application's broker."""
+
+    def __init__(self, application: Celery) -> None:
+        self._app = application
+
+    def depth(self) -> int:
+        with self._app.connection_for_read() as connection:
+            return int(connection.default_channel.client.llen(self._app.conf.task_default_queue))
+
+    def send(self, chunks: Iterable[Chunk]) -> None:
+        with self._app.connection_for_write() as connection, self._app.amqp.Producer(connection) as producer:
+            for chunk in chunks:
+                arguments: dict[str, Any] = {"job_id": chunk.job_id, "image_ids": chunk.image_ids}
+                self._app.send_task("tagmill.process_chunk", kwargs=arguments, producer=producer)

@@ -1,0 +1,6 @@
+"""placeholder while parts arrive"""
+
+import typer
+
+
+def register(app: typer.Typer) -> None: ...

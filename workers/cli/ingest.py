@@ -1,0 +1,151 @@
+"""`tagmill ingest` and `tagmill process`: work for the models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from catalog import jobs, versions
+from catalog.error_report import ErrorReport, report_path
+from catalog.ingest import Ingest, Summary
+from catalog.manifests import Manifest, open_manifest
+from catalog.sources import Sources
+from workers.cli.console import err, out, print_json
+from workers.publisher import Publisher
+from workers.runtime import Runtime
+from workers.settings import settings
+
+SOME_REFUSED = 3
+
+JsonFlag = Annotated[
+    bool, typer.Option("--json", help="Print the result as JSON, nothing else on standard output.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(ingest)
+    app.command()(process)
+
+
+def ingest(
+    manifest: Annotated[
+        str, typer.Argument(help="A CSV, JSON Lines or Parquet file, a folder, or s3://bucket/prefix.")
+    ],
+    root: Annotated[
+        list[str] | None,
+        typer.Option(help="A further folder or s3:// prefix that photos may lie in; repeatable."),
+    ] = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option("--model", "-m", help="Only this model (NAME or NAME@VERSION); repeatable."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Read and check everything, change nothing.")
+    ] = False,
+    as_json: JsonFlag = False,
+    threads: Annotated[int, typer.Option(min=1, max=64, help="Threads that read and upload photos.")] = 8,
+) -> None:
+    """Take a catalog in: photos to the object store, products to Postgres, work to the queue.
+
+    Doing it again makes no new work and updates changed product fields. Refused rows are listed in
+    MANIFEST.errors.csv and in the view `failures`; the exit code is then 3.
+
+    Example: tagmill ingest products.csv --root /srv/photos
+    """
+    runtime = Runtime(settings())
+    with runtime.engine.connect() as connection:
+        wanted = (
+            [versions.find(connection, m) for m in model] if model else versions.for_new_photos(connection)
+        )
+    with open_manifest(manifest, store=runtime.store) as opened:
+        sources = Sources(
+            opened.base, roots=root or (), store=runtime.store, max_bytes=runtime.settings.max_bytes
+        )
+        intake = Ingest(
+            runtime.engine,
+            runtime.store,
+            sources,
+            runtime.limits,
+            [version.id for version in wanted],
+            publisher(runtime).publish_due,
+            threads=threads,
+        )
+        with ErrorReport(report_path(manifest)) as report, _progress() as bar:
+            task = bar.add_task("ingest", total=None, photos=0, rate=0.0)
+            summary = intake.run(
+                opened, report, dry_run=dry_run, on_progress=lambda state: _show(bar, task, opened, state)
+            )
+    if as_json:
+        print_json({**summary.as_dict(), "errors_file": str(report.path) if report.count else None})
+    else:
+        _print(summary, report, dry_run)
+    if report.count:
+        raise typer.Exit(SOME_REFUSED)
+
+
+def process(
+    model: Annotated[str, typer.Argument(help="NAME or NAME@VERSION, see `tagmill models list`.")],
+    sku: Annotated[list[str] | None, typer.Option(help="Only photos of this product; repeatable.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many photos.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Run a model over photos that are there and have not been seen by it.
+
+    Example: tagmill process product-cutout --limit 100
+    """
+    runtime = Runtime(settings())
+    with runtime.engine.begin() as connection:
+        version = versions.find(connection, model)
+        job_id, added = jobs.plan_existing(connection, version.id, version.key, sku or (), limit)
+    publisher(runtime).publish_due()
+    if as_json:
+        print_json({"job_id": job_id, "model": version.key, "work_new": added})
+    else:
+        out.print(f"job {job_id}: {added:,} photos wait for {version.key}")
+
+
+def publisher(runtime: Runtime) -> Publisher:
+    """The way from this runtime's ledger to the queue."""
+    from workers.celery_app import CeleryQueue, app
+
+    config = runtime.settings
+    queue = CeleryQueue(app)
+    return Publisher(runtime.ledger, queue, chunk_size=config.chunk_size, max_published=config.max_published)
+
+
+def _progress() -> Progress:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %  {task.fields[photos]:,} photos  {task.fields[rate]:,.0f}/s"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    return Progress(*columns, console=err, transient=True)
+
+
+def _show(bar: Progress, task: TaskID, manifest: Manifest, summary: Summary) -> None:
+    state = manifest.progress()
+    elapsed = bar.tasks[task].elapsed or 0.0
+    rate = summary.photos / elapsed if elapsed else 0.0
+    bar.update(task, completed=state.done, total=state.total, photos=summary.photos, rate=rate)
+
+
+def _print(summary: Summary, report: ErrorReport, dry_run: bool) -> None:
+    what = "dry run, nothing was changed" if dry_run else f"job {summary.job_id}"
+    rate = summary.photos / summary.seconds if summary.seconds else 0.0
+    out.print(
+        f"[bold]{what}[/bold]: {summary.rows:,} rows, {summary.photos:,} photos in {summary.seconds:.1f} s ({rate:,.0f}/s)"
+    )
+    out.print(f"  products   {summary.products_new:,} new, {summary.products_changed:,} changed")
+    out.print(f"  photos     {summary.photos_new:,} new, {summary.photos_known:,} known before")
+    out.print(f"  work       {summary.work_new:,} items (a photo for a model)")
+    if report.count:
+        causes = ", ".join(f"{count:,} {code}" for code, count in summary.errors.most_common())
+        out.print(f"  [yellow]refused[/yellow]    {causes}\n             see {Path(report.path)}")
+    if summary.work_new:
+        out.print("next: [bold]tagmill worker --drain[/bold]")

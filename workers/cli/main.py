@@ -1,0 +1,66 @@
+"""The root of the command line, and the one place where errors become sentences and exit codes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+from pydantic import ValidationError
+from sqlalchemy.exc import OperationalError, ProgrammingError
+
+from catalog.errors import CatalogError
+from models.errors import ModelError
+from workers.cli import demo, ingest, models, services, status, worker
+from workers.cli.console import err, out
+from workers.embedded.errors import ServiceError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    help="Turns product photos into rows you can query: tags, boxes, masks and embeddings.",
+    epilog="Start with: [bold]tagmill up[/bold], [bold]tagmill ingest products.csv[/bold], "
+    "[bold]tagmill worker --drain[/bold], [bold]tagmill status[/bold].",
+)
+for module in (services, ingest, worker, status, models, demo):
+    module.register(app)
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    show_version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    if show_version:
+        out.print(f"tagmill {version('tagmill')}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done but some rows were refused."""
+    try:
+        app()
+    except (CatalogError, ModelError, ServiceError) as error:
+        _fail(str(error))
+    except ValidationError as error:
+        names = ", ".join(f"TAGMILL_{str(problem['loc'][0]).upper()}" for problem in error.errors())
+        _fail(f"the settings {names} are missing or wrong: run `tagmill up`, or set them (docs/settings.md)")
+    except OperationalError as error:
+        reason = str(error.orig).strip().splitlines()[0] if error.orig else str(error)
+        _fail(f"Postgres does not answer: {reason}. Run `tagmill up`, or check TAGMILL_DATABASE_URL.")
+    except ProgrammingError as error:
+        reason = str(error.orig).strip().splitlines()[0] if error.orig else str(error)
+        _fail(f"the database is not at this release's schema ({reason}). Run `tagmill migrate`.")
+    except KeyboardInterrupt:
+        err.print("stopped")
+        sys.exit(130)
+
+
+def _fail(message: str) -> None:
+    if os.environ.get("TAGMILL_DEBUG"):
+        raise
+    err.print(f"[bold red]error:[/bold red] {message}", markup=True)
+    sys.exit(1)

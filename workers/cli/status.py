@@ -1,0 +1,123 @@
+"""`tagmill status`: services, jobs and the latest failures."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+from rich.console import Group, RenderableType
+from rich.live import Live
+from rich.text import Text
+
+from catalog import jobs
+from catalog.jobs import Failure, Progress
+from workers.cli.console import duration, out, print_json, table
+from workers.health import ServiceHealth, probe
+from workers.runtime import Runtime
+from workers.settings import settings
+
+WATCH_SECONDS = 1.0
+FAILURES_SHOWN = 5
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(status)
+
+
+def status(
+    job: Annotated[int | None, typer.Argument(help="A job's number; default: the newest jobs.")] = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", "-w", help="Keep looking until the work is done.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Show services, jobs with rate and time left, and the latest failures.
+
+    Exit code 1 when a service does not answer. Example: tagmill status 3 --watch
+    """
+    runtime = Runtime(settings())
+    services = probe(runtime)
+    healthy = all(service.ok for service in services)
+    if not all(service.ok for service in services if service.name == "postgres"):
+        out.print(_services(services))
+        raise typer.Exit(1)
+    if watch:
+        _watch(runtime, services, job)
+    elif as_json:
+        progress, failures = _read(runtime, job)
+        print_json({"services": services, "jobs": [_as_dict(p) for p in progress], "failures": failures})
+    else:
+        out.print(_view(services, *_read(runtime, job)))
+    if not healthy:
+        raise typer.Exit(1)
+
+
+def _read(runtime: Runtime, job: int | None) -> tuple[list[Progress], list[Failure]]:
+    with runtime.engine.connect() as connection:
+        return jobs.progress(connection, job_id=job), jobs.failures(connection, job, FAILURES_SHOWN)
+
+
+def _watch(runtime: Runtime, services: list[ServiceHealth], job: int | None) -> None:
+    with Live(console=out, auto_refresh=False) as live:
+        while True:
+            progress, failures = _read(runtime, job)
+            live.update(_view(services, progress, failures), refresh=True)
+            if all(p.state == "finished" for p in progress):
+                return
+            time.sleep(WATCH_SECONDS)
+
+
+def _as_dict(progress: Progress) -> dict[str, Any]:
+    rates = {"items_per_second": progress.items_per_second, "seconds_left": progress.seconds_left}
+    return {**asdict(progress), **rates}
+
+
+def _view(services: list[ServiceHealth], progress: list[Progress], failures: list[Failure]) -> RenderableType:
+    parts: list[RenderableType] = [_services(services), Text(), _jobs(progress)]
+    if failures:
+        parts += [Text(), _failures(failures)]
+    return Group(*parts)
+
+
+def _services(services: list[ServiceHealth]) -> RenderableType:
+    made = table("service", "", "where")
+    for service in services:
+        made.add_row(
+            service.name, Text("ok", "green") if service.ok else Text("down", "bold red"), service.detail
+        )
+    return made
+
+
+def _jobs(progress: list[Progress]) -> RenderableType:
+    if not progress:
+        return Text("no jobs yet: tagmill ingest MANIFEST")
+    made = table(
+        "#job",
+        "kind",
+        "of",
+        "state",
+        "#items",
+        "#done",
+        "#pending",
+        "#leased",
+        "#retry",
+        "#quarantined",
+        "#items/s",
+        "#left",
+    )
+    for p in progress:
+        rate = f"{p.items_per_second:,.0f}" if p.items_per_second else "–"
+        counts = (p.items, p.done, p.pending, p.leased, p.retry, p.quarantined)
+        left = duration(p.seconds_left if p.state != "finished" else 0)
+        made.add_row(str(p.job_id), p.kind, p.subject, p.state, *(f"{n:,}" for n in counts), rate, left)
+    return made
+
+
+def _failures(failures: list[Failure]) -> RenderableType:
+    made = table("latest failures", "code", "reason")
+    for failure in failures:
+        line = f"line {failure.line}" if failure.line is not None else ""
+        made.add_row(failure.source or failure.sku or line, failure.code, failure.reason)
+    return made

@@ -1,0 +1,53 @@
+"""`tagmill worker`: the processes that do the work."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from workers.settings import settings
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(worker)
+
+
+def worker(
+    drain: Annotated[bool, typer.Option(help="Exit when nothing is due any more.")] = False,
+    concurrency: Annotated[
+        int | None,
+        typer.Option("--concurrency", "-c", min=1, help="Processes; default one a core, or one a GPU."),
+    ] = None,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda or auto.")] = None,
+    name: Annotated[str | None, typer.Option("--name", "-n", help="Name of this host in Flower.")] = None,
+) -> None:
+    """Run models over the photos that wait.
+
+    Picks pool, processes and threads for the device it finds. Start it on as many machines as you like;
+    `celery -A workers.celery_app worker` is the same with Celery's own options.
+
+    Example: tagmill worker --drain
+    """
+    for variable, value in (("TAGMILL_CONCURRENCY", concurrency), ("TAGMILL_DEVICE", device)):
+        if value is not None:  # through the environment, so that child processes read the same settings
+            os.environ[variable] = str(value)
+    settings.cache_clear()
+    settings()
+    from workers.celery_app import app
+    from workers.device import worker_shape
+    from workers.host import DRAIN
+
+    if drain:
+        os.environ[DRAIN] = "1"
+    shape = worker_shape(settings())
+    app.conf.worker_pool_start_method = shape.start_method
+    arguments = [
+        "worker",
+        "--pool=prefork",
+        f"--concurrency={shape.processes}",
+        "--without-gossip",
+        "--without-mingle",
+    ]
+    app.worker_main([*arguments, f"--hostname={name or 'tagmill'}@%h"])

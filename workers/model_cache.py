@@ -1,0 +1,76 @@
+"""The networks of this process, loaded once. Versions that share weights share one network and one pass."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import sqlalchemy as sa
+import structlog
+from models.predictor import Predictor, load_predictors
+
+from catalog import versions
+from catalog.asset_store import AssetStore
+from catalog.errors import StoreUnavailable
+from catalog.versions import Version
+from models.spec import ModelSpec
+from workers.registry import weights_file
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A network, or why it cannot be had; `versions` maps ids to `name@version` in the order of its answers."""
+
+    predictor: Predictor | Exception
+    versions: dict[int, str]
+
+
+class ModelCache:
+    """Loads each network at its first use and keeps it."""
+
+    def __init__(self, engine: sa.Engine, store: AssetStore, cache: Path, device: str) -> None:
+        self._engine = engine
+        self._store = store
+        self._cache = cache
+        self._device = device
+        self._loaded: list[Loaded] = []
+
+    def get(self, version_ids: Iterable[int]) -> list[Loaded]:
+        """The networks that answer for `version_ids`, each once.
+
+        A network that cannot be loaded is returned as its error, and tried again at the next call.
+        """
+        wanted = set(version_ids)
+        known = {version_id for loaded in self._loaded for version_id in loaded.versions}
+        fresh = self._load(wanted - known) if wanted - known else []
+        self._loaded += [loaded for loaded in fresh if isinstance(loaded.predictor, Predictor)]
+        broken = [loaded for loaded in fresh if isinstance(loaded.predictor, Exception)]
+        return [loaded for loaded in self._loaded + broken if wanted & loaded.versions.keys()]
+
+    def _load(self, version_ids: set[int]) -> list[Loaded]:
+        with self._engine.connect() as connection:
+            family = versions.with_siblings(connection, version_ids)
+        by_weights: dict[str, list[Version]] = {}
+        for version in family:
+            by_weights.setdefault(version.weights_sha256, []).append(version)
+        return [loaded for group in by_weights.values() for loaded in self._load_group(group)]
+
+    def _load_group(self, group: list[Version]) -> list[Loaded]:
+        ids = {version.key: version.id for version in group}
+        try:
+            path = weights_file(self._store, self._cache, group[0])
+            specs = [ModelSpec.parse({**version.spec, "weights": str(path)}) for version in group]
+            predictors = load_predictors(specs, {str(path): path}, self._device)
+        except StoreUnavailable as error:
+            return [Loaded(error, {id_: key for key, id_ in ids.items()})]
+        except Exception as error:  # noqa: BLE001 - a model that cannot be loaded fails its own items only
+            log.error("model not loaded", models=list(ids), error=str(error))
+            return [Loaded(error, {id_: key for key, id_ in ids.items()})]
+        log.info("model loaded", models=list(ids), device=self._device)
+        return [
+            Loaded(predictor, {ids[spec.key]: spec.key for spec in predictor.specs})
+            for predictor in predictors
+        ]

@@ -1,0 +1,97 @@
+"""One chunk of image ids, from claim to rows: fetch, decode, batch, infer, store. Data flows one way."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from uuid import UUID, uuid4
+
+import structlog
+from models.predictor import Predictor
+from sqlalchemy.exc import SQLAlchemyError
+
+from catalog.ledger import ClaimedImage, Ledger
+from workers.fetching import Fetcher
+from workers.inference import answers
+from workers.lease import heartbeat
+from workers.model_cache import Loaded, ModelCache
+from workers.retry import RetryPolicy
+from workers.storing import Storer
+
+log = structlog.get_logger()
+
+STORES_AHEAD = 2  # batches that may wait for Postgres before the network pauses
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What became of a chunk; `refused` are results that came after the lease was lost."""
+
+    images: int
+    refused: int
+    seconds: float
+
+
+class Pipeline:
+    """Runs chunks. It is handed the layers below it and opens nothing itself."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        models: ModelCache,
+        fetcher: Fetcher,
+        storer: Storer,
+        policy: RetryPolicy,
+        *,
+        store_batch: int,
+        beat_seconds: float,
+        top_up_to: int,
+    ) -> None:
+        self._ledger = ledger
+        self._models = models
+        self._fetcher = fetcher
+        self._storer = storer
+        self._policy = policy
+        self._store_batch = store_batch
+        self._beat_seconds = beat_seconds
+        self._top_up_to = top_up_to
+
+    def run(self, image_ids: Sequence[int]) -> Report:
+        """Claim the due items of `image_ids` and work them off; whatever goes wrong, the items come back."""
+        started = time.perf_counter()
+        token = uuid4()
+        claimed = self._ledger.claim(image_ids, token, top_up_to=self._top_up_to)
+        refused = 0
+        if claimed:
+            with heartbeat(self._ledger, token, self._beat_seconds):
+                try:
+                    refused = self._work(token, claimed)
+                except BaseException:
+                    self._give_back(token)
+                    raise
+        return Report(len(claimed), refused, time.perf_counter() - started)
+
+    def _work(self, token: UUID, claimed: Sequence[ClaimedImage]) -> int:
+        loaded = self._models.get({version for image in claimed for version in image.versions})
+        waiting: deque[Future[int]] = deque()
+        refused = 0
+        for batch in self._fetcher.batches(claimed, self._store_batch, _min_side(loaded)):
+            waiting.append(self._storer.submit(token, list(answers(loaded, batch, self._policy))))
+            while len(waiting) > STORES_AHEAD:
+                refused += waiting.popleft().result()
+        return refused + sum(future.result() for future in waiting)
+
+    def _give_back(self, token: UUID) -> None:
+        try:
+            self._ledger.release(token)
+        except SQLAlchemyError as error:  # the lease runs out instead
+            log.warning("release failed", token=str(token), error=str(error))
+
+
+def _min_side(loaded: Sequence[Loaded]) -> int | None:
+    """Pixels the most demanding network needs of the shorter side; None where no network could be loaded."""
+    sides = [model.predictor.min_side for model in loaded if isinstance(model.predictor, Predictor)]
+    return max(sides, default=None)

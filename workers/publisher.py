@@ -1,0 +1,49 @@
+"""From the ledger to Redis: ids of due items, only as many messages as workers can soon use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Protocol
+
+from catalog.ledger import Chunk, Ledger
+
+# A message can be under way, popped and not yet claimed, for this long.
+MESSAGE_IN_TRANSIT = timedelta(seconds=10)
+
+
+class Queue(Protocol):
+    """The broker as far as publishing needs it."""
+
+    def depth(self) -> int:
+        """Messages that wait."""
+
+    def send(self, chunks: Iterable[Chunk]) -> None:
+        """Publish one message a chunk."""
+
+
+class Publisher:
+    """Keeps the queue filled from the ledger. Everything it does may be done twice, or be lost, without harm."""
+
+    def __init__(self, ledger: Ledger, queue: Queue, *, chunk_size: int, max_published: int) -> None:
+        self._ledger = ledger
+        self._queue = queue
+        self._chunk_size = chunk_size
+        self._max_published = max_published
+
+    def publish_due(self) -> int:
+        """Publish what is due and carried by no message; returns how many messages were sent."""
+        sent = 0
+        while (room := self._max_published - self._queue.depth()) > 0:
+            chunks = self._ledger.publishable(min(room, 64) * self._chunk_size)
+            if not chunks:
+                break
+            self._queue.send(chunks)
+            sent += len(chunks)
+        return sent
+
+    def recover_lost(self) -> int:
+        """Publish again what was published into a queue that is empty now: its messages are gone."""
+        if self._queue.depth() == 0:
+            self._ledger.forget_published(MESSAGE_IN_TRANSIT)
+        return self.publish_due()

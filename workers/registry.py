@@ -1,0 +1,60 @@
+"""Model versions between the registry in Postgres, their weights in the store, and this machine's disk."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from catalog import versions
+from catalog.asset_store import AssetStore, model_key
+from catalog.versions import Version
+from models.errors import WeightsError
+from models.spec import ModelSpec
+
+
+def add(engine: sa.Engine, store: AssetStore, spec: ModelSpec, weights: Path) -> tuple[Version, bool]:
+    """Register `spec` with the weights of a local file: (version, whether it is new).
+
+    The same weights under the same name and task are not registered twice. The weights are uploaded before the
+    row is committed, so a registered version can always be loaded.
+    """
+    data = weights.read_bytes()
+    sha256 = hashlib.sha256(data).hexdigest()
+    if spec.sha256 and spec.sha256 != sha256:
+        raise WeightsError(
+            f"{weights} has SHA-256 {sha256}, its spec says {spec.sha256}; fetch the file again"
+        )
+    with engine.begin() as connection:
+        number = versions.next_number(connection, spec.name)
+        if twins := versions.same_weights(connection, spec.name, spec.task, sha256):
+            return twins[-1], False
+        key = model_key(spec.name, str(number), f"{sha256}{weights.suffix}")
+        store.put(key, data, "application/octet-stream")
+        final = spec.model_copy(update={"version": number, "sha256": sha256, "weights": key})
+        return versions.register(connection, final.model_dump(mode="json")), True
+
+
+def weights_file(store: AssetStore, cache: Path, version: Version) -> Path:
+    """The weights of a version on this machine's disk, fetched from the store once.
+
+    Raises WeightsError where the bytes are not those that were registered.
+    """
+    key = str(version.spec["weights"])
+    path = cache / Path(key).name
+    if path.exists():  # written whole and checked, or not at all; the loader hashes it again
+        return path
+    data = store.get(key)
+    found = hashlib.sha256(data).hexdigest()
+    if found != version.weights_sha256:
+        raise WeightsError(
+            f"the weights of {version.key} in the store have SHA-256 {found}, registered is "
+            f"{version.weights_sha256}; add the model again"
+        )
+    cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=cache, delete=False) as file:
+        file.write(data)
+    Path(file.name).replace(path)
+    return path

@@ -1,0 +1,54 @@
+"""What to do about an error: a policy that is a value. It looks at the error and the attempts, and at nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from catalog.errors import ObjectMissing, StoreUnavailable
+from catalog.outcomes import ItemKey, Quarantined, Retry
+from models.errors import ModelError, PhotoError
+
+REASON_LENGTH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """Exponential back-off: 5 s, 20 s, 80 s …, at most five minutes, `max_attempts` claims in all."""
+
+    max_attempts: int
+    first: timedelta = timedelta(seconds=5)
+    factor: int = 4
+    longest: timedelta = timedelta(minutes=5)
+
+    def decide(self, key: ItemKey, error: Exception, attempts: int) -> Retry | Quarantined:
+        """The outcome of a work item that failed with `error` at its `attempts`-th claim, counted from 1."""
+        code, reason = describe(error)
+        if isinstance(error, PhotoError):  # the bytes will not get better
+            return Quarantined(key, code, reason)
+        if isinstance(error, StoreUnavailable):  # nobody's fault but the store's: it costs no attempt
+            return Retry(key, code, reason, self.first, counted=False)
+        if attempts >= self.max_attempts:
+            return Quarantined(key, code, reason)
+        return Retry(key, code, reason, self._delay(attempts))
+
+    def _delay(self, attempts: int) -> timedelta:
+        return min(self.longest, self.first * int(self.factor ** (attempts - 1)))
+
+
+def describe(error: Exception) -> tuple[str, str]:
+    """A short code for machines and a sentence for people."""
+    reason = (str(error) or type(error).__name__).replace("\0", "")[:REASON_LENGTH]
+    match error:
+        case PhotoError():
+            return error.code, reason
+        case StoreUnavailable():
+            return "store_unavailable", reason
+        case ObjectMissing():
+            return "object_missing", reason
+        case ModelError():
+            return "model_failed", reason
+        case MemoryError():
+            return "out_of_memory", reason
+        case _:
+            return "inference_failed", f"{type(error).__name__}: {reason}"[:REASON_LENGTH]

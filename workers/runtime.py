@@ -1,0 +1,54 @@
+"""What a process needs to work, wired together from the settings; nothing is opened before it is asked for."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import cached_property
+
+import sqlalchemy as sa
+
+from catalog.asset_store import AssetStore, S3AssetStore
+from catalog.ledger import Ledger
+from models.photo import Limits
+from workers.settings import Settings
+
+
+class Runtime:
+    """One a process, made after the fork: sockets and device contexts must not be shared with a parent."""
+
+    def __init__(self, config: Settings) -> None:
+        self.settings = config
+
+    @cached_property
+    def engine(self) -> sa.Engine:
+        return sa.create_engine(
+            self.settings.database_url.get_secret_value(),
+            pool_pre_ping=True,
+            pool_size=4,
+            connect_args={"connect_timeout": 10, "application_name": "tagmill"},
+        )
+
+    @cached_property
+    def store(self) -> AssetStore:
+        config = self.settings
+        return S3AssetStore.connect(
+            config.s3_endpoint,
+            config.s3_access_key.get_secret_value(),
+            config.s3_secret_key.get_secret_value(),
+            config.s3_bucket,
+            threads=2 * config.fetch_threads,
+        )
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        config = self.settings
+        return Ledger(
+            self.engine,
+            lease=timedelta(seconds=config.lease_seconds),
+            max_attempts=config.max_attempts,
+            chunk_size=config.chunk_size,
+        )
+
+    @property
+    def limits(self) -> Limits:
+        return Limits(max_bytes=self.settings.max_bytes, max_pixels=self.settings.max_pixels)

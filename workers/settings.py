@@ -1,0 +1,64 @@
+"""All settings, in one place: `TAGMILL_*` variables first, then what `tagmill up` wrote, then the defaults."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def home() -> Path:
+    """The folder of the embedded services and of local caches: `$TAGMILL_HOME`, else `./.tagmill`."""
+    return Path(os.environ.get("TAGMILL_HOME", ".tagmill")).absolute()
+
+
+class Settings(BaseSettings):
+    """What a Tagmill process needs to know. Every field is read from `TAGMILL_<NAME>`."""
+
+    model_config = SettingsConfigDict(env_prefix="TAGMILL_", extra="ignore")
+
+    database_url: SecretStr = Field(description="postgresql+psycopg2://user:password@host:port/database")
+    redis_url: SecretStr = Field(description="redis://:password@host:port/0")
+    s3_endpoint: str = Field(description="http://host:port of MinIO or any S3 server")
+    s3_access_key: SecretStr
+    s3_secret_key: SecretStr
+    s3_bucket: str = "tagmill"
+
+    queue: str = Field("tagmill", description="name of the Redis list that carries chunks of image ids")
+    chunk_size: int = Field(128, ge=1, le=4096, description="images a message")
+    store_batch: int = Field(32, ge=1, le=1024, description="images a Postgres transaction")
+    fetch_threads: int = Field(8, ge=1, le=128, description="threads that fetch and decode, a process")
+    max_published: int = Field(2000, ge=1, description="messages kept in Redis; the rest waits in Postgres")
+
+    lease_seconds: float = Field(
+        30.0, gt=0.5, description="a silent worker's items are taken back after this"
+    )
+    sweep_seconds: float = Field(10.0, gt=0.1, description="how often each worker host sweeps")
+    max_attempts: int = Field(4, ge=1, le=20, description="claims of an item before it is quarantined")
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    concurrency: int | None = Field(None, ge=1, description="processes; default: one a core, or one a GPU")
+    max_bytes: int = Field(50_000_000, ge=1, description="largest photo file")
+    max_pixels: int = Field(64_000_000, ge=1, description="largest photo, width times height")
+    cache_dir: Path | None = Field(None, description="model weights; default: $TAGMILL_HOME/cache")
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["json", "console"] = "json"
+    flower_basic_auth: SecretStr | None = Field(None, description="user:password of Flower")
+
+    @property
+    def weights_cache(self) -> Path:
+        return self.cache_dir or home() / "cache"
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process, read once.
+
+    Raises `pydantic.ValidationError` where the services are unknown: run `tagmill up` or set `TAGMILL_*`.
+    """
+    return Settings(_env_file=home() / "services.env")

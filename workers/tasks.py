@@ -1,0 +1,61 @@
+"""The Celery tasks: each is a few lines that call the real code."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import structlog
+import torch
+from billiard.process import current_process
+
+from workers.celery_app import CeleryQueue, app
+from workers.device import device_of, worker_shape
+from workers.fetching import Fetcher
+from workers.model_cache import ModelCache
+from workers.pipeline import Pipeline
+from workers.publisher import Publisher
+from workers.retry import RetryPolicy
+from workers.runtime import Runtime
+from workers.settings import settings
+from workers.storing import Storer
+from workers.sweeper import sweep
+
+log = structlog.get_logger()
+
+
+@app.task(name="tagmill.process_chunk")  # type: ignore[untyped-decorator]
+def process_chunk(job_id: int, image_ids: list[int]) -> None:
+    """Run the models over a chunk of photos: ids in, rows out."""
+    with structlog.contextvars.bound_contextvars(job=job_id):
+        report = pipeline().run(image_ids)
+        log.info("chunk done", images=report.images, refused=report.refused, seconds=round(report.seconds, 3))
+
+
+@app.task(name="tagmill.sweep")  # type: ignore[untyped-decorator]
+def sweep_task() -> None:
+    """Take back expired leases and publish what no message carries."""
+    config = settings()
+    ledger = Runtime(config).ledger
+    queue = CeleryQueue(app)
+    sweep(ledger, Publisher(ledger, queue, chunk_size=config.chunk_size, max_published=config.max_published))
+
+
+@cache
+def pipeline() -> Pipeline:
+    """The pipeline of this process, made at its first chunk: after the fork, on its own device."""
+    config = settings()
+    shape = worker_shape(config)
+    torch.set_num_threads(shape.threads)
+    runtime = Runtime(config)
+    policy = RetryPolicy(config.max_attempts)
+    device = device_of(shape, getattr(current_process(), "index", 0))
+    return Pipeline(
+        runtime.ledger,
+        ModelCache(runtime.engine, runtime.store, config.weights_cache, device),
+        Fetcher(runtime.store, runtime.limits, config.fetch_threads),
+        Storer(runtime.ledger, runtime.store, policy, config.fetch_threads),
+        policy,
+        store_batch=config.store_batch,
+        beat_seconds=config.lease_seconds / 3,
+        top_up_to=config.store_batch,
+    )
