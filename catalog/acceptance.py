@@ -81,8 +81,11 @@ def record_errors(connection: sa.Connection, job_id: int, manifest: str, errors:
 
 
 def forget_errors(connection: sa.Connection, job_id: int, manifest: str) -> None:
-    """Drop what earlier ingests of the same manifest had refused: this one has said it anew, or it is mended."""
-    old = sa.delete(IngestError).where(IngestError.manifest == manifest, IngestError.job_id != job_id)
+    """Drop what earlier ingests of the same manifest had refused: this one has said it anew, or it is mended.
+
+    Only earlier ones: of two that run at once, the later keeps what it said.
+    """
+    old = sa.delete(IngestError).where(IngestError.manifest == manifest, IngestError.job_id < job_id)
     connection.execute(old)
 
 
@@ -155,6 +158,7 @@ _UPSERT_PRODUCTS = sa.text(
                 CAST(:category AS text[]), CAST(:price AS numeric[]), CAST(:currency AS text[]),
                 CAST(:parent_sku AS text[])) WITH ORDINALITY AS f ({", ".join(_FIELDS)}, n)
     JOIN jsonb_array_elements(:attributes) WITH ORDINALITY AS a (attributes, n) USING (n)
+    ORDER BY n
     ON CONFLICT (sku) DO UPDATE SET
         {", ".join(f"{name} = coalesce(excluded.{name}, p.{name})" for name in _FIELDS[1:])},
         attributes = p.attributes || excluded.attributes, updated_at = now()

@@ -6,6 +6,7 @@ import csv
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TextIO
+from uuid import uuid4
 
 from catalog.manifests import RowError
 
@@ -18,7 +19,7 @@ class ErrorReport:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.count = 0
-        self._partial = path.with_name(path.name + ".partial")
+        self._partial = _partial(path)
         self._file: TextIO | None = None
 
     def __enter__(self) -> Self:
@@ -27,7 +28,7 @@ class ErrorReport:
     def add(self, error: RowError) -> None:
         """Append one refused row or photo."""
         if self._file is None:
-            self._file = self._partial.open("w", newline="", encoding="utf-8")
+            self._file = self._open()
             csv.writer(self._file).writerow(COLUMNS)
         cells = (error.line, error.sku or "", error.source or "", error.code, error.reason)
         csv.writer(self._file).writerow([_harmless(cell) for cell in cells])
@@ -41,6 +42,19 @@ class ErrorReport:
             self._partial.replace(self.path)
         elif kind is None:
             self.path.unlink(missing_ok=True)
+
+    def _open(self) -> TextIO:
+        try:
+            return self._partial.open("x", newline="", encoding="utf-8")
+        except OSError:  # the manifest may lie where nothing can be written: then into the current folder
+            self.path = Path.cwd() / self.path.name
+            self._partial = _partial(self.path)
+            return self._partial.open("x", newline="", encoding="utf-8")
+
+
+def _partial(path: Path) -> Path:
+    """A name of its own: another ingest of the same manifest may be writing its report just now."""
+    return path.with_name(f".{path.name}.{uuid4().hex}.partial")
 
 
 def _harmless(cell: object) -> object:

@@ -11,6 +11,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -53,18 +54,27 @@ class _Batch:
 
     taken: list[Taken] = field(default_factory=list)
     errors: list[RowError] = field(default_factory=list)
+    photos: dict[str, NewPhoto] = field(default_factory=dict)
+    size: int = 0
 
-    @property
-    def photos(self) -> list[NewPhoto]:
-        return [photo for row in self.taken for _, photo in row.photos if isinstance(photo, NewPhoto)]
+    def add(self, row: Taken) -> None:
+        """Take a row in; the bytes of a photo that many rows show are held once."""
+        self.taken.append(Taken(row.row, tuple((source, self._once(photo)) for source, photo in row.photos)))
+
+    def _once(self, photo: NewPhoto | Refused) -> NewPhoto | Refused:
+        if isinstance(photo, Refused):
+            return photo
+        if photo.sha256 not in self.photos:
+            self.photos[photo.sha256] = photo
+            self.size += len(photo.data)
+        return self.photos[photo.sha256]
 
     @property
     def full(self) -> bool:
-        photos = self.photos
         return (
-            len(photos) >= BATCH_PHOTOS
+            len(self.photos) >= BATCH_PHOTOS
             or len(self.taken) + len(self.errors) >= 4 * BATCH_PHOTOS
-            or sum(len(photo.data) for photo in photos) >= BATCH_BYTES
+            or self.size >= BATCH_BYTES
         )
 
 
@@ -104,9 +114,10 @@ class Ingest:
         """
         started = time.perf_counter()
         summary = Summary()
+        place = _place(manifest.location)
         if not dry_run:
             with self._engine.begin() as connection:
-                summary.job_id = jobs.create(connection, "ingest", manifest.location)
+                summary.job_id = jobs.create(connection, "ingest", place)
         try:
             self._take_all(manifest, report, summary, dry_run, on_progress)
         finally:
@@ -116,7 +127,7 @@ class Ingest:
                     jobs.close(connection, summary.job_id, summary.as_dict())
         if summary.job_id is not None:
             with self._engine.begin() as connection:
-                forget_errors(connection, summary.job_id, manifest.location)
+                forget_errors(connection, summary.job_id, place)
         return summary
 
     def _take_all(
@@ -137,7 +148,7 @@ class Ingest:
             for batch in self._batches(manifest, takers, summary, report):
                 if commit is not None:
                     commit.result()
-                arguments = (batch, manifest.location, summary, uploads, dry_run)
+                arguments = (batch, _place(manifest.location), summary, uploads, dry_run)
                 commit = committer.submit(self._commit, *arguments)
                 on_progress(summary)
             if commit is not None:
@@ -157,7 +168,7 @@ class Ingest:
             batch.errors += found
             if isinstance(entry, Taken):
                 summary.photos += len(entry.photos)
-                batch.taken.append(entry)
+                batch.add(entry)
             if batch.full:
                 yield batch
                 batch = _Batch()
@@ -188,10 +199,9 @@ class Ingest:
     def _commit(
         self, batch: _Batch, location: str, summary: Summary, uploads: ThreadPoolExecutor, dry_run: bool
     ) -> None:
-        photos = {photo.sha256: photo for photo in batch.photos}
         with self._engine.connect() as connection:
-            known = known_photos(connection, list(photos))
-        fresh = [photo for sha256, photo in photos.items() if sha256 not in known]
+            known = known_photos(connection, list(batch.photos))
+        fresh = [photo for sha256, photo in batch.photos.items() if sha256 not in known]
         summary.photos_known += len(known)
         if dry_run:
             summary.photos_new += len(fresh)
@@ -210,3 +220,8 @@ class Ingest:
     def _upload(self, photo: NewPhoto) -> None:
         key = image_key(photo.sha256, photo.info.format)
         self._store.put(key, photo.data, CONTENT_TYPES[key.rpartition(".")[2]])
+
+
+def _place(location: str) -> str:
+    """One name for a manifest, from whatever folder it is ingested; another `products.csv` has another."""
+    return location if location.startswith("s3://") else str(Path(location).resolve())

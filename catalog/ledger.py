@@ -64,11 +64,14 @@ class Swept:
     quarantined: int = 0
 
 
-def suspect_chunk(chunk_size: int, losses: int) -> int:
+def suspect_chunk(chunk_size: int, losses: int, max_attempts: int) -> int:
     """Images a message may carry after `losses` workers died holding them: 128, 16, 2, 1, 1 …
 
-    Whichever photo kills its worker soon stands alone, and its neighbours are stored.
+    Whichever photo kills its worker soon stands alone, and its neighbours are stored. At its last attempt a
+    photo is alone whatever the sizes, so that none is quarantined for its neighbour.
     """
+    if losses and losses >= max_attempts - 1:
+        return 1
     return max(1, chunk_size >> 3 * losses)
 
 
@@ -99,7 +102,7 @@ class Ledger:
         chunks = []
         for (losses, job_id), group in groupby(due, key=lambda row: (row.losses, row.job_id)):
             ids = [row.image_id for row in group]
-            size = suspect_chunk(self._chunk_size, losses)
+            size = suspect_chunk(self._chunk_size, losses, self._max_attempts)
             chunks += [Chunk(job_id, ids[i : i + size]) for i in range(0, len(ids), size)]
         return chunks
 
@@ -135,7 +138,7 @@ class Ledger:
         healthy = {image_id for image_id, lost in losses.items() if not lost}
         if healthy or not losses:
             return healthy
-        size = suspect_chunk(self._chunk_size, max(losses.values()))
+        size = suspect_chunk(self._chunk_size, max(losses.values()), self._max_attempts)
         return set(sorted(losses, key=lambda image_id: -losses[image_id])[:size])
 
     def heartbeat(self, token: UUID) -> int:

@@ -176,7 +176,8 @@ EXPIRE = sa.text(
 # Ordered, so that a small index answers even when the statistics are old; EXISTS would read the whole table.
 HAS_OPEN = sa.text(
     """
-    SELECT (SELECT true FROM work_items WHERE state IN ('pending', 'retry') ORDER BY next_attempt_at LIMIT 1) IS NOT NULL
-        OR (SELECT true FROM work_items WHERE state = 'leased' ORDER BY lease_expires_at LIMIT 1) IS NOT NULL
+    SELECT coalesce(
+        (SELECT true FROM work_items WHERE state IN ('pending', 'retry') ORDER BY next_attempt_at LIMIT 1),
+        (SELECT true FROM work_items WHERE state = 'leased' ORDER BY lease_expires_at LIMIT 1), false)
     """
 )

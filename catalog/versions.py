@@ -66,8 +66,8 @@ def with_siblings(connection: sa.Connection, ids: Iterable[int]) -> list[Version
 
 def find(connection: sa.Connection, reference: str) -> Version:
     """The version written `name@version`, or the one that serves under `name`. Raises UnknownModel."""
-    name, _, number = reference.partition("@")
-    wanted = ModelVersion.version == int(number) if number.isdecimal() else ModelVersion.state == "serving"
+    name, at, number = reference.partition("@")
+    wanted = sa.cast(ModelVersion.version, sa.Text) == number if at else ModelVersion.state == "serving"
     found = _select(connection, ModelVersion.name == name, wanted)
     if not found:
         known = ", ".join(version.key for version in every(connection)) or "none"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+import structlog
+
 from catalog.outcomes import ItemKey, Stored
 from models.decode import Photo
 from models.predictions import Prediction
@@ -12,6 +14,8 @@ from workers.fetching import Fetched
 from workers.model_cache import Loaded
 from workers.retry import RetryPolicy
 from workers.storing import Answer
+
+log = structlog.get_logger()
 
 
 def answers(loaded: Iterable[Loaded], batch: Sequence[Fetched], policy: RetryPolicy) -> Iterator[Answer]:
@@ -39,7 +43,17 @@ def _answers_of(
             continue  # a sibling head that was computed in the same pass, but is not owed
         key = ItemKey(item.image.image_id, version_id)
         if isinstance(result, Exception):
-            yield Answer(item.image, name, policy.decide(key, result, item.image.attempts))
+            outcome = policy.decide(key, result, item.image.attempts)
+            log.warning(
+                "photo failed",
+                image=key.image_id,
+                model=name,
+                outcome=type(outcome).__name__.lower(),
+                code=outcome.code,
+                reason=outcome.reason,
+                attempt=item.image.attempts,
+            )
+            yield Answer(item.image, name, outcome)
         else:
             yield Answer(item.image, name, Stored(key, result[position]))
 

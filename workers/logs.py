@@ -17,6 +17,9 @@ _SHARED: list[Processor] = [
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 ]
 
+# "Received" and "succeeded" lines without what matters: our own line a chunk says how many photos, and how fast.
+_OURS_SAYS_IT = ("celery.worker.strategy", "celery.app.trace")
+
 
 def configure_logs(config: Settings) -> None:
     """Send everything to standard error, at `log_level`, as `log_format` says."""
@@ -41,6 +44,8 @@ def configure_logs(config: Settings) -> None:
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)
+    for name in _OURS_SAYS_IT:
+        logging.getLogger(name).setLevel(logging.WARNING)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(config.log_level)

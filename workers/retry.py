@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from catalog.errors import ObjectMissing, StoreUnavailable
+from catalog.errors import BucketMissing, ObjectMissing, StoreError, StoreRefused, StoreUnavailable
 from catalog.outcomes import ItemKey, Quarantined, Retry
 from models.errors import ModelError, PhotoError
 
 REASON_LENGTH = 500
+
+# The store is away, or set up wrongly: no photo is at fault, and all would fail alike.
+STORE_TROUBLE = (StoreUnavailable, StoreRefused, BucketMissing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +29,7 @@ class RetryPolicy:
         code, reason = describe(error)
         if isinstance(error, PhotoError):  # the bytes will not get better
             return Quarantined(key, code, reason)
-        if isinstance(error, StoreUnavailable):  # nobody's fault but the store's: it costs no attempt
+        if isinstance(error, STORE_TROUBLE):  # it costs no attempt
             return Retry(key, code, reason, self.first, counted=False)
         if attempts >= self.max_attempts:
             return Quarantined(key, code, reason)
@@ -42,10 +45,12 @@ def describe(error: Exception) -> tuple[str, str]:
     match error:
         case PhotoError():
             return error.code, reason
-        case StoreUnavailable():
+        case StoreUnavailable() | StoreRefused() | BucketMissing():
             return "store_unavailable", reason
         case ObjectMissing():
             return "object_missing", reason
+        case StoreError():
+            return "store_failed", reason
         case ModelError():
             return "model_failed", reason
         case MemoryError():

@@ -16,7 +16,7 @@ from typing import NoReturn
 from catalog.manifests.rows import JSON, Limits, shown
 
 
-class BadCell(Exception):  # noqa: N818  (never leaves the package: it becomes a RowError)
+class BadCell(Exception):  # never leaves the package: it becomes a RowError
     """Why a cell cannot be used; `source` is the photo reference at fault."""
 
     def __init__(self, code: str, reason: str, source: str | None = None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 from typing import IO, Final
 
@@ -50,9 +51,17 @@ class CsvReader:
             if isinstance(cells, RowError):
                 yield cells
             elif len(cells) == expected:
-                yield build_row(line, self._columns, cells, self._limits)
+                yield self._with_extent(build_row(line, self._columns, cells, self._limits))
             elif any(cell.strip() for cell in cells):
                 yield _wrong_count(line, len(cells), expected)
+
+    def _with_extent(self, row: Row | RowError) -> Row | RowError:
+        """A bad row of several lines may be the work of a stray quote, so its error names them."""
+        if isinstance(row, Row) or row.line == self._lines.number:
+            return row
+        return replace(
+            row, reason=f"{row.reason} (the row goes from line {row.line} to line {self._lines.number})"
+        )
 
     def _read_header(self) -> Columns:
         for _, names in self._records():
@@ -108,9 +117,9 @@ def _wrong_count(line: int, found: int, expected: int) -> RowError:
 
 
 def _find_delimiter(lines: Lines) -> str:
-    """Try all on the first lines and go back; a first line such as `sep=;`, as Excel writes it, decides."""
+    """Try all on the header and go back; a first line such as `sep=;`, as Excel writes it, decides."""
     try:
-        first = list(islice(lines, _HEADER_LINES))
+        first = _first_record(lines)
     except TooLong:
         raise ManifestError("the first line is too long to be a header of column names") from None
     declared = first[0].strip() if first else ""
@@ -119,6 +128,16 @@ def _find_delimiter(lines: Lines) -> str:
         return declared[4:]
     lines.back()
     return max(DELIMITERS, key=lambda delimiter: _score(first, delimiter))
+
+
+def _first_record(lines: Lines) -> list[str]:
+    """The lines up to the end of the first record that is not blank, whatever its delimiter."""
+    found: list[str] = []
+    for line in islice(lines, _HEADER_LINES):
+        found.append(line)
+        if not line.isspace() and sum(part.count('"') for part in found) % 2 == 0:
+            break
+    return found
 
 
 def _score(lines: list[str], delimiter: str) -> tuple[int, int]:

@@ -9,12 +9,11 @@ import typer
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from catalog import jobs, versions
-from catalog.error_report import ErrorReport, report_path
-from catalog.ingest import Ingest, Summary
-from catalog.manifests import Manifest, open_manifest
-from catalog.sources import Sources
+from catalog.error_report import ErrorReport
+from catalog.ingest import Summary
+from catalog.manifests import Manifest
 from workers.cli.console import err, out, print_json
-from workers.publisher import Publisher
+from workers.intake import ingest_manifest, publisher
 from workers.runtime import Runtime
 from workers.settings import settings
 
@@ -55,29 +54,17 @@ def ingest(
 
     Example: tagmill ingest products.csv --root /srv/photos
     """
-    runtime = Runtime(settings())
-    with runtime.engine.connect() as connection:
-        wanted = (
-            [versions.find(connection, m) for m in model] if model else versions.for_new_photos(connection)
-        )
-    with open_manifest(manifest, store=runtime.store) as opened:
-        sources = Sources(
-            opened.base, roots=root or (), store=runtime.store, max_bytes=runtime.settings.max_bytes
-        )
-        intake = Ingest(
-            runtime.engine,
-            runtime.store,
-            sources,
-            runtime.limits,
-            [version.id for version in wanted],
-            publisher(runtime).publish_due,
+    with _progress() as bar:
+        task = bar.add_task("ingest", total=None, photos=0, rate=0.0)
+        summary, report = ingest_manifest(
+            Runtime(settings()),
+            manifest,
+            roots=root or (),
+            models=model or (),
+            dry_run=dry_run,
             threads=threads,
+            on_progress=lambda opened, state: _show(bar, task, opened, state),
         )
-        with ErrorReport(report_path(manifest)) as report, _progress() as bar:
-            task = bar.add_task("ingest", total=None, photos=0, rate=0.0)
-            summary = intake.run(
-                opened, report, dry_run=dry_run, on_progress=lambda state: _show(bar, task, opened, state)
-            )
     if as_json:
         print_json({**summary.as_dict(), "errors_file": str(report.path) if report.count else None})
     else:
@@ -105,15 +92,6 @@ def process(
         print_json({"job_id": job_id, "model": version.key, "work_new": added})
     else:
         out.print(f"job {job_id}: {added:,} photos wait for {version.key}")
-
-
-def publisher(runtime: Runtime) -> Publisher:
-    """The way from this runtime's ledger to the queue."""
-    from workers.celery_app import CeleryQueue, app
-
-    config = runtime.settings
-    queue = CeleryQueue(app)
-    return Publisher(runtime.ledger, queue, chunk_size=config.chunk_size, max_published=config.max_published)
 
 
 def _progress() -> Progress:

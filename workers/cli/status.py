@@ -93,26 +93,19 @@ def _services(services: list[ServiceHealth]) -> RenderableType:
 def _jobs(progress: list[Progress]) -> RenderableType:
     if not progress:
         return Text("no jobs yet: tagmill ingest MANIFEST")
-    made = table(
-        "#job",
-        "kind",
-        "of",
-        "state",
-        "#items",
-        "#done",
-        "#pending",
-        "#leased",
-        "#retry",
-        "#quarantined",
-        "#items/s",
-        "#left",
-    )
+    made = table("#job", "of", "state", "#items", "#done", "#open", "#failed", "#items/s", "#left")
     for p in progress:
         rate = f"{p.items_per_second:,.0f}" if p.items_per_second else "–"
-        counts = (p.items, p.done, p.pending, p.leased, p.retry, p.quarantined)
+        counts = (p.items, p.done, p.items - p.closed, p.quarantined)
         left = duration(p.seconds_left if p.state != "finished" else 0)
-        made.add_row(str(p.job_id), p.kind, p.subject, p.state, *(f"{n:,}" for n in counts), rate, left)
+        made.add_row(str(p.job_id), _short(p.subject), p.state, *(f"{n:,}" for n in counts), rate, left)
+        if p.leased or p.retry:
+            made.add_row("", f"[dim]{p.leased:,} with workers, {p.retry:,} to be tried again[/dim]")
     return made
+
+
+def _short(subject: str, width: int = 28) -> str:
+    return subject if len(subject) <= width else f"…{subject[1 - width :]}"
 
 
 def _failures(failures: list[Failure]) -> RenderableType:

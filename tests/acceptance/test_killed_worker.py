@@ -1,0 +1,60 @@
+"""kill -9 in the middle of a job: another worker ends it, and nothing is doubled or lost."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+from tests.acceptance.conftest import System
+from tests.acceptance.photos import write_catalog
+
+PHOTOS = 300
+
+
+def test_killed_host_loses_and_doubles_nothing(system: System, tmp_path: Path) -> None:
+    manifest = write_catalog(tmp_path / "catalog", PHOTOS)
+    system.json("ingest", str(manifest))
+
+    victim = system.start_worker("--concurrency", "2", lease_seconds="3", sweep_seconds="1", chunk_size="64")
+    system.wait_for(lambda: system.value("SELECT count(*) FROM embeddings") >= 40, seconds=120)
+    os.killpg(victim.pid, signal.SIGKILL)
+    victim.wait(10)
+    done_before = system.value("SELECT count(*) FROM work_items WHERE state = 'done'")
+    assert 0 < done_before < 4 * PHOTOS
+    assert system.value("SELECT count(*) FROM work_items WHERE state = 'leased'") > 0
+
+    system.drain(lease_seconds="3", sweep_seconds="1")
+
+    assert system.rows("SELECT state, count(*) FROM work_items GROUP BY 1") == [("done", 4 * PHOTOS)]
+    for table in ("embeddings", "classifications WHERE rank = 1"):
+        assert system.value(f"SELECT count(*) FROM {table}") == PHOTOS
+    lost = system.value("SELECT count(*) FROM work_items WHERE attempts > 1")
+    assert lost > 0, "the killed worker held nothing: the test killed too late"
+
+
+def test_killed_child_is_replaced_and_its_photos_come_back(system: System, tmp_path: Path) -> None:
+    manifest = write_catalog(tmp_path / "catalog", PHOTOS)
+    system.json("ingest", str(manifest))
+    host = system.start_worker(
+        "--drain", "--concurrency", "1", lease_seconds="3", sweep_seconds="1", chunk_size="64"
+    )
+    system.wait_for(lambda: system.value("SELECT count(*) FROM embeddings") >= 20, seconds=120)
+    for child in children(host.pid):
+        os.kill(child, signal.SIGKILL)
+    assert host.wait(180) == 0
+    assert system.rows("SELECT state, count(*) FROM work_items GROUP BY 1") == [("done", 4 * PHOTOS)]
+
+
+def children(pid: int) -> list[int]:
+    """Processes whose parent is `pid`."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[1]) == pid:
+            found.append(int(stat.parent.name))
+    assert found
+    return found

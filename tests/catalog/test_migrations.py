@@ -1,0 +1,126 @@
+"""Migrations: up, down and up again; the classes in `catalog/tables.py` say the same; the views are the contract."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from uuid import uuid4
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from catalog import migrate
+from catalog.tables import Base
+from tests.catalog.shop import rows
+
+CONTRACT = {
+    "serving_versions": "id name version task",
+    "product_tags": "sku product_id image_id label score model model_version origin",
+    "product_detections": (
+        "sku product_id image_id ordinal label score left top right bottom model model_version"
+    ),
+    "product_segments": (
+        "sku product_id image_id label score area left top right bottom mask_key model model_version"
+    ),
+    "product_embeddings": "sku product_id image_id embedding width model model_version",
+    "job_progress": (
+        "job_id kind subject created_at state items pending leased retry done quarantined cancelled "
+        "first_finished_at last_finished_at"
+    ),
+    "failures": "stage job_id sku image_id sha256 source line code reason attempts models failed_at",
+}
+
+OURS = """
+    SELECT c.relkind::text || ' ' || c.relname FROM pg_class c
+    WHERE c.relnamespace = 'public'::regnamespace
+      AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')
+    UNION ALL
+    SELECT 'function ' || p.proname::text FROM pg_proc p
+    WHERE p.pronamespace = 'public'::regnamespace
+      AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e')
+    UNION ALL
+    SELECT 'type ' || t.typname::text FROM pg_type t
+    WHERE t.typnamespace = 'public'::regnamespace AND t.typtype IN ('e', 'd')
+"""
+
+
+@pytest.fixture
+def empty(server: sa.Engine) -> Iterator[sa.Engine]:
+    """A database that Tagmill never saw."""
+    name = f"empty_{uuid4().hex}"
+    with server.connect() as connection:
+        connection.execute(sa.text(f"CREATE DATABASE {name}"))
+    engine = sa.create_engine(server.url.set(database=name))
+    yield engine
+    engine.dispose()
+    with server.connect() as connection:
+        connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+def objects(engine: sa.Engine) -> set[str]:
+    """Tables, views, indexes, sequences, functions and types that no extension brought."""
+    return {name for (name,) in rows(engine, OURS)}
+
+
+def test_down_to_base_leaves_nothing_and_up_again_makes_all(empty: sa.Engine) -> None:
+    assert migrate.current(empty) is None
+    migrate.upgrade(empty)
+    made = objects(empty)
+    assert migrate.current(empty) == migrate.head()
+    migrate.downgrade(empty, "base")
+    assert objects(empty) == {"r alembic_version", "i alembic_version_pkc"}
+    migrate.upgrade(empty)
+    assert objects(empty) == made
+
+
+def test_the_migrated_schema_is_what_the_classes_say(engine: sa.Engine) -> None:
+    with engine.connect() as connection:
+        context = MigrationContext.configure(
+            connection, opts={"compare_type": True, "compare_server_default": True}
+        )
+        assert compare_metadata(context, Base.metadata) == []
+
+
+def test_partial_indexes_and_checks_are_what_the_classes_say(engine: sa.Engine, empty: sa.Engine) -> None:
+    """Alembic compares neither; so the same database is made from the classes and read back."""
+    indexes = """
+        SELECT indexname, indexdef FROM pg_indexes
+        WHERE schemaname = 'public' AND tablename <> 'alembic_version'
+    """
+    checks = """
+        SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint
+        WHERE connamespace = 'public'::regnamespace AND conrelid <> coalesce(to_regclass('alembic_version'), 0)
+    """
+    with empty.begin() as connection:
+        connection.execute(sa.text("CREATE EXTENSION vector"))
+        Base.metadata.create_all(connection)
+    for query in (indexes, checks):
+        assert set(rows(engine, query)) == set(rows(empty, query))
+
+
+def test_migrators_that_start_at_once_all_succeed(empty: sa.Engine) -> None:
+    url = empty.url.render_as_string(hide_password=False)
+    script = "import sys, sqlalchemy as sa; from catalog import migrate; migrate.upgrade(sa.create_engine(sys.argv[1]))"
+    migrators = [
+        subprocess.Popen([sys.executable, "-c", script, url], stderr=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]
+    errors = [migrator.communicate(timeout=60)[1] for migrator in migrators]
+    assert [migrator.returncode for migrator in migrators] == [0, 0, 0], errors
+    assert migrate.current(empty) == migrate.head()
+
+
+def test_views_have_the_columns_of_the_contract_and_a_comment(engine: sa.Engine) -> None:
+    found = rows(
+        engine,
+        """
+        SELECT c.relname, string_agg(a.attname, ' ' ORDER BY a.attnum), obj_description(c.oid)
+        FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
+        WHERE c.relkind = 'v' AND c.relnamespace = 'public'::regnamespace GROUP BY c.oid
+        """,
+    )
+    assert {name: columns for name, columns, _ in found} == CONTRACT
+    assert all(comment for _, _, comment in found)

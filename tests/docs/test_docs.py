@@ -1,0 +1,70 @@
+"""What the documentation says is true: settings, views, examples, links."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from typer.testing import CliRunner
+
+from catalog.manifests.columns import FIELD_NAMES
+from workers.cli.main import app
+from workers.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
+
+
+def page(name: str) -> str:
+    return (ROOT / "docs" / name).read_text()
+
+
+def test_every_setting_is_documented_and_no_other() -> None:
+    listed = set(re.findall(r"`(TAGMILL_[A-Z0-9_]+)`", page("settings.md")))
+    fields = {f"TAGMILL_{name.upper()}" for name in Settings.model_fields}
+    assert listed == fields | {"TAGMILL_HOME", "TAGMILL_DEBUG"}
+
+
+def test_documented_columns_are_those_of_the_views(engine: sa.Engine) -> None:
+    table = re.findall(r"^\| `(\w+)` \| `([^`]+)` \|$", page("sql.md"), re.MULTILINE)
+    assert len(table) == 6
+    for view, columns in table:
+        found = [column["name"] for column in sa.inspect(engine).get_columns(view)]
+        assert found == columns.split(", "), view
+
+
+def test_every_sql_example_runs(engine: sa.Engine) -> None:
+    examples = re.findall(r"```sql\n(.*?)```", page("sql.md"), re.DOTALL)
+    assert len(examples) >= 7
+    with engine.begin() as connection:
+        for example in examples:
+            connection.exec_driver_sql(example)
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_links_lead_somewhere(path: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", path.read_text()):
+        if not target.startswith("http"):
+            assert (path.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_every_command_and_option_exists(path: Path) -> None:
+    for line in re.findall(r"^\s*tagmill ([^#\n`]+)", path.read_text(), re.MULTILINE):
+        words = line.split()
+        command = words[:2] if words[0] == "models" else words[:1]
+        result = CliRunner().invoke(app, [*command, "--help"], env={"COLUMNS": "200"})
+        assert result.exit_code == 0, line
+        options = [word.split("=")[0] for word in words if word.startswith("--") and word != "--"]
+        assert all(option in result.output for option in options), line
+
+
+def test_documented_manifest_columns_are_understood() -> None:
+    table = page("catalog.md").split("## Columns")[1].split("Case, spaces")[0]
+    known = {alias.replace(" ", "_") for aliases in FIELD_NAMES.values() for alias in aliases}
+    fields = [row.split("|")[2] for row in table.splitlines() if row.startswith("| ") and "photos" not in row]
+    named = {name for cell in fields[1:-1] for name in re.findall(r"`([a-z_]+)`", cell.split(". ")[0])}
+    assert named - {"sku"} <= known
+    assert len(named) > 20

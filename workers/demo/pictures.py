@@ -1,0 +1,54 @@
+"""Pictures of the contact sheet as data URIs: small, and none of them a link to anywhere."""
+
+from __future__ import annotations
+
+import base64
+import io
+
+import numpy as np
+from PIL import Image
+
+from workers.demo.score import BoolMask
+
+_WEBP = {"format": "WEBP", "method": 4}
+
+
+def as_is(data: bytes, content_type: str) -> str:
+    """A file's bytes, unchanged."""
+    return f"data:{content_type};base64,{base64.b64encode(data).decode('ascii')}"
+
+
+def photo(data: bytes, longest: int) -> str:
+    """A photo made smaller, `longest` pixels at most."""
+    with Image.open(io.BytesIO(data)) as picture:
+        return _webp(_shrunk(picture.convert("RGB"), longest), quality=74)
+
+
+def overlay(mask: BoolMask, colour: tuple[int, int, int], longest: int) -> str:
+    """`mask` in one colour, all else transparent."""
+    alpha = _shrunk(Image.fromarray(mask.astype(np.uint8) * 255), longest)
+    picture = Image.new("RGBA", alpha.size, (*colour, 0))
+    picture.putalpha(alpha)
+    return _webp(picture, lossless=True)
+
+
+def cutout(data: bytes, mask: BoolMask, longest: int) -> str:
+    """The photo where `mask` is, all else transparent."""
+    with Image.open(io.BytesIO(data)) as picture:
+        cut = picture.convert("RGB")
+    cut.putalpha(Image.fromarray(mask.astype(np.uint8) * 255))
+    return _webp(_shrunk(cut, longest), quality=74)
+
+
+def _shrunk(picture: Image.Image, longest: int) -> Image.Image:
+    factor = longest / max(picture.size)
+    if factor >= 1:
+        return picture
+    size = (max(1, round(picture.width * factor)), max(1, round(picture.height * factor)))
+    return picture.resize(size, Image.Resampling.LANCZOS)
+
+
+def _webp(picture: Image.Image, **options: int | bool) -> str:
+    buffer = io.BytesIO()
+    picture.save(buffer, **_WEBP, **options)  # type: ignore[arg-type]
+    return as_is(buffer.getvalue(), "image/webp")

@@ -1,0 +1,12 @@
+-- Which photos show several products, and which products go together?
+SELECT sku,
+       image_id,
+       sum(items)                                                       AS items,
+       string_agg(items || ' x ' || label, ', ' ORDER BY items DESC, label) AS seen_together
+FROM (SELECT sku, image_id, label, count(*) AS items
+      FROM product_detections
+      GROUP BY sku, image_id, label) AS found
+GROUP BY sku, image_id
+HAVING sum(items) >= 2
+ORDER BY items DESC, sku, image_id
+LIMIT 8;

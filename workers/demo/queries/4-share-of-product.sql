@@ -1,0 +1,11 @@
+-- How much of each photo is product, and which brand's photos should be cropped closer?
+SELECT p.brand,
+       count(*)                                          AS photos,
+       round(100 * avg(s.area)::numeric, 1)              AS mean_percent,
+       round(100 * min(s.area)::numeric, 1)              AS least_percent,
+       count(*) FILTER (WHERE s.area < 0.15)             AS below_15_percent
+FROM product_segments s
+JOIN products p USING (sku)
+WHERE s.model = 'product-mask'
+GROUP BY p.brand
+ORDER BY below_15_percent DESC, p.brand;

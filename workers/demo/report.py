@@ -1,0 +1,175 @@
+"""The demo's result in words and tables, for people; `as_document` is the same for scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.markup import escape
+from rich.padding import Padding
+
+from catalog.ingest import Summary
+from workers.cli.console import table
+from workers.demo.figures import Figures
+from workers.demo.questions import Answered
+from workers.demo.score import MaskOverlap
+from workers.demo.voice import Voice
+from workers.demo.work import Done
+from workers.demo.workload import Throughput
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """All that a run of the demo found out."""
+
+    photos: int
+    models: tuple[str, ...]
+    ingest: Summary
+    done: Done
+    throughput: Throughput | None
+    figures: Figures
+    answered: Sequence[Answered]
+    contact_sheet: Path
+
+
+def tell_figures(voice: Voice, result: Result) -> None:
+    """Speed, then how right the models were."""
+    voice.heading("Figures")
+    figures = result.figures
+    made = table("", "#", "")
+    for name, value, note in (*_speed(result), *_quality(figures)):
+        made.add_row(name, f"[bold]{value}[/bold]", f"[dim]{escape(note)}[/dim]")
+    made.show_header = False
+    voice.console.print(Padding(made, (0, 0, 0, 3)))
+    worst = sorted(figures.accuracy_by_type.items(), key=lambda pair: pair[1])
+    voice.say(
+        "[dim]by type: "
+        + ", ".join(f"{escape(label)} {100 * share:.0f} %" for label, share in worst)
+        + "[/dim]"
+    )
+    if figures.boxes is None:
+        voice.say("[yellow]mAP needs pycocotools:[/yellow] pip install 'tagmill\\[evaluate]'")
+
+
+def tell_answers(voice: Voice, answered: Sequence[Answered]) -> None:
+    """Each question with its SQL and what came back."""
+    voice.heading("Five questions in SQL")
+    for one in answered:
+        voice.console.print()
+        voice.say(f"[bold]{escape(one.question.ask)}[/bold]")
+        voice.console.print(Padding(f"[cyan]{escape(one.question.sql)}[/cyan]", (0, 0, 1, 5)))
+        numbers = [
+            bool(one.rows) and isinstance(one.rows[0][n], int | float) for n in range(len(one.columns))
+        ]
+        made = table(*(f"#{c}" if number else c for c, number in zip(one.columns, numbers, strict=True)))
+        for row in one.rows:
+            made.add_row(*("–" if cell is None else escape(str(cell)) for cell in row))
+        voice.console.print(Padding(made, (0, 0, 0, 5)))
+
+
+def tell_places(voice: Voice, result: Result) -> None:
+    """Where to look next."""
+    voice.heading("Where things are")
+    for what, where in (
+        ("contact sheet", result.contact_sheet.as_uri()),
+        ("progress", "tagmill status"),
+        ("your own SQL", "tagmill psql"),
+        ("stop the services", "tagmill down"),
+    ):
+        voice.say(f"{what:18} [bold]{escape(where)}[/bold]")
+
+
+def as_document(result: Result) -> dict[str, Any]:
+    """One JSON document with everything."""
+    figures, throughput = result.figures, result.throughput
+    masks = {
+        "fast": figures.fast_mask,
+        "fast_on_handful": figures.fast_mask_there,
+        "fine_on_handful": figures.fine_mask,
+    }
+    return {
+        "ok": result.done.complete,
+        "photos": result.photos,
+        "models": list(result.models),
+        "ingest": result.ingest.as_dict(),
+        "work": {
+            "items_new": result.ingest.work_new + result.done.items_new,
+            "states": dict(result.done.states),
+            "states_fine_mask": dict(result.done.fine_states),
+            "seconds_with_worker_start": result.done.worker_seconds,
+        },
+        "throughput": throughput
+        and {
+            **asdict(throughput),
+            "photos_per_second": throughput.photos_per_second,
+            "seconds": throughput.seconds,
+            "seconds_in_all": throughput.seconds_in_all,
+            "earlier_run": result.done.worker_seconds is None,
+        },
+        "tags": {
+            "photos": figures.photos,
+            "accuracy": figures.accuracy,
+            "accuracy_by_type": figures.accuracy_by_type,
+        },
+        "boxes": figures.boxes and {"photos": figures.shelves, **asdict(figures.boxes)},
+        "masks": {name: {**asdict(one), "mean": one.mean} for name, one in masks.items()},
+        "handful": figures.handful,
+        "queries": [
+            {
+                "name": a.question.name,
+                "ask": a.question.ask,
+                "sql": a.question.sql,
+                "columns": a.columns,
+                "rows": a.rows,
+            }
+            for a in result.answered
+        ],
+        "contact_sheet": result.contact_sheet,
+    }
+
+
+def _speed(result: Result) -> list[tuple[str, str, str]]:
+    rate = result.ingest.photos / result.ingest.seconds if result.ingest.seconds else 0.0
+    known = " (all known before)" if not result.ingest.photos_new else ""
+    lines = [
+        ("ingest", f"{result.ingest.seconds:.1f} s", f"{result.ingest.photos:,} photos, {rate:,.0f}/s{known}")
+    ]
+    if (throughput := result.throughput) is None:
+        return lines
+    earlier = ", measured in an earlier run" if result.done.worker_seconds is None else ""
+    note = f"photos/s through {throughput.models} models, first to last result: {throughput.seconds:.1f} s{earlier}"
+    lines.append(("throughput", f"{throughput.photos_per_second or 0:.1f}", note))
+    if (seconds := result.done.worker_seconds) is not None:
+        worked = throughput.photos / seconds if seconds else 0.0
+        lines.append(
+            (
+                "with start-up",
+                f"{worked:.1f}",
+                f"photos/s, workers started and models loaded: {seconds:.1f} s",
+            )
+        )
+    return lines
+
+
+def _quality(figures: Figures) -> list[tuple[str, str, str]]:
+    shelves, handful = f"{figures.shelves} shelf photos", f"{figures.handful} shelf photos"
+    lines = [
+        ("tags right", f"{100 * figures.accuracy:.1f} %", f"best tag of {figures.photos:,} product photos")
+    ]
+    if figures.boxes:
+        lines.append(("mAP@.5", f"{figures.boxes.at_50:.3f}", f"boxes in {shelves}"))
+        lines.append(("mAP@\\[.5:.95]", f"{figures.boxes.at_50_95:.3f}", "the same boxes"))
+    lines.append(
+        ("mIoU, fast mask", f"{figures.fast_mask.mean:.3f}", f"{_parts(figures.fast_mask)}; {shelves}")
+    )
+    if figures.handful:
+        there, fine = figures.fast_mask_there, figures.fine_mask
+        lines.append(("mIoU, fast mask", f"{there.mean:.3f}", f"{_parts(there)}; {handful}"))
+        lines.append(("mIoU, fine mask", f"{fine.mean:.3f}", f"{_parts(fine)}; the same {figures.handful}"))
+    return lines
+
+
+def _parts(overlap: MaskOverlap) -> str:
+    return f"product {overlap.product:.3f}, background {overlap.background:.3f}"

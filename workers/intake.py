@@ -1,0 +1,63 @@
+"""Ingest as a whole: a manifest's location in, a summary out. The command line and the demo both call it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from catalog import versions
+from catalog.error_report import ErrorReport, report_path
+from catalog.ingest import Ingest, Summary
+from catalog.manifests import Manifest, open_manifest
+from catalog.sources import Sources
+from workers.publisher import Publisher
+from workers.runtime import Runtime
+
+
+def ingest_manifest(
+    runtime: Runtime,
+    location: str,
+    *,
+    roots: Sequence[str] = (),
+    models: Sequence[str] = (),
+    dry_run: bool = False,
+    threads: int = 8,
+    on_progress: Callable[[Manifest, Summary], None] = lambda _manifest, _summary: None,
+) -> tuple[Summary, ErrorReport]:
+    """Take the manifest at `location` in, for `models` (NAME or NAME@VERSION), or for those that new photos get.
+
+    The report is closed: `count` rows or photos were refused, `path` lists them.
+
+    Raises:
+        UnknownModel, ManifestError: nothing was read.
+        StoreUnavailable or a database error: run it again, nothing is doubled.
+    """
+    with runtime.engine.connect() as connection:
+        wanted = (
+            [versions.find(connection, model) for model in models]
+            if models
+            else versions.for_new_photos(connection)
+        )
+    with open_manifest(location, store=runtime.store) as manifest:
+        intake = Ingest(
+            runtime.engine,
+            runtime.store,
+            Sources(manifest.base, roots=roots, store=runtime.store, max_bytes=runtime.settings.max_bytes),
+            runtime.limits,
+            [version.id for version in wanted],
+            publisher(runtime).publish_due,
+            threads=threads,
+        )
+        with ErrorReport(report_path(location)) as report:
+            summary = intake.run(
+                manifest, report, dry_run=dry_run, on_progress=lambda state: on_progress(manifest, state)
+            )
+    return summary, report
+
+
+def publisher(runtime: Runtime) -> Publisher:
+    """The way from this runtime's ledger to the queue."""
+    from workers.celery_app import CeleryQueue, app  # reads the settings when imported
+
+    config = runtime.settings
+    queue = CeleryQueue(app)
+    return Publisher(runtime.ledger, queue, chunk_size=config.chunk_size, max_published=config.max_published)
