@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from celery import Celery
-from kombu.entity import Queue as KombuQueue
 
 from catalog.ledger import Chunk
 from workers.settings import Settings, settings
@@ -29,7 +28,6 @@ def configure(app: Celery, config: Settings) -> Celery:
         broker_connection_retry_on_startup=True,
         worker_cancel_long_running_tasks_on_connection_loss=False,
         task_default_queue=config.queue,
-        task_queues=[KombuQueue(config.queue)],
         task_serializer="json",
         accept_content=["json"],
         task_ignore_result=True,

@@ -3,36 +3,60 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
+import numpy as np
 import structlog
 
-from catalog.outcomes import ItemKey, Stored
-from models.decode import Photo
-from models.predictions import Prediction
-from workers.batching import bisect
+from catalog.ledger import ClaimedImage
+from catalog.outcomes import ItemKey, Outcome, Stored
+from models.predictions import Prediction, Segmentation
+from models.predictor import Predictor
+from workers.batching import batched, bisect
 from workers.fetching import Fetched
+from workers.masks import encode_mask
 from workers.model_cache import Loaded
 from workers.retry import RetryPolicy
-from workers.storing import Answer
 
 log = structlog.get_logger()
+
+_NO_MASK = np.zeros((0, 0), np.uint8)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A model's outcome for a claimed image; `model` is its `name@version`, `mask` a segmentation's PNG."""
+
+    image: ClaimedImage
+    model: str
+    outcome: Outcome
+    mask: bytes | None = None
 
 
 def answers(loaded: Iterable[Loaded], batch: Sequence[Fetched], policy: RetryPolicy) -> Iterator[Answer]:
     """One answer for each model version each image of `batch` was claimed for."""
     for model in loaded:
         wanted = [item for item in batch if item.image.versions & model.versions.keys()]
-        yield from _undecoded(model, wanted, policy)
-        readable = [item for item in wanted if isinstance(item.photo, Photo)]
-        for item, result in zip(readable, _predict(model, readable), strict=True):
+        for item, result in _results(model, wanted):
             yield from _answers_of(model, item, result, policy)
 
 
-def _predict(model: Loaded, items: Sequence[Fetched]) -> list[Sequence[Prediction] | Exception]:
-    photos = [item.photo for item in items if isinstance(item.photo, Photo)]
-    if isinstance(model.predictor, Exception):
-        return [model.predictor] * len(photos)
-    return bisect(model.predictor.outcomes, photos)
+def _results(
+    model: Loaded, items: Sequence[Fetched]
+) -> Iterator[tuple[Fetched, Sequence[Prediction] | Exception]]:
+    readable = []
+    for item in items:
+        if isinstance(item.photo, Exception):
+            yield item, item.photo
+        elif isinstance(model.predictor, Exception):
+            yield item, model.predictor
+        else:
+            readable.append((item, item.photo))
+    if isinstance(model.predictor, Predictor):
+        # In the network's own micro-batches, so that only so many masks of full size are held at once.
+        for some in batched(readable, model.predictor.batch_size):
+            outcomes = bisect(model.predictor.outcomes, [photo for _, photo in some])
+            yield from zip([item for item, _ in some], outcomes, strict=True)
 
 
 def _answers_of(
@@ -43,22 +67,28 @@ def _answers_of(
             continue  # a sibling head that was computed in the same pass, but is not owed
         key = ItemKey(item.image.image_id, version_id)
         if isinstance(result, Exception):
-            outcome = policy.decide(key, result, item.image.attempts)
-            log.warning(
-                "photo failed",
-                image=key.image_id,
-                model=name,
-                outcome=type(outcome).__name__.lower(),
-                code=outcome.code,
-                reason=outcome.reason,
-                attempt=item.image.attempts,
-            )
-            yield Answer(item.image, name, outcome)
+            yield _failed(item.image, name, key, result, policy)
         else:
-            yield Answer(item.image, name, Stored(key, result[position]))
+            yield _stored(item.image, name, key, result[position])
 
 
-def _undecoded(model: Loaded, items: Sequence[Fetched], policy: RetryPolicy) -> Iterator[Answer]:
-    for item in items:
-        if isinstance(item.photo, Exception):
-            yield from _answers_of(model, item, item.photo, policy)
+def _stored(image: ClaimedImage, model: str, key: ItemKey, prediction: Prediction) -> Answer:
+    if not isinstance(prediction, Segmentation):
+        return Answer(image, model, Stored(key, prediction))
+    # The PNG is some hundred times smaller than the array, and many of them wait to be stored.
+    light = replace(prediction, mask=_NO_MASK)
+    return Answer(image, model, Stored(key, light), encode_mask(prediction.mask))
+
+
+def _failed(image: ClaimedImage, model: str, key: ItemKey, error: Exception, policy: RetryPolicy) -> Answer:
+    outcome = policy.decide(key, error, image.attempts)
+    log.warning(
+        "photo failed",
+        image=key.image_id,
+        model=model,
+        outcome=type(outcome).__name__.lower(),
+        code=outcome.code,
+        reason=outcome.reason,
+        attempt=image.attempts,
+    )
+    return Answer(image, model, outcome)

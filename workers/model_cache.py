@@ -8,12 +8,12 @@ from pathlib import Path
 
 import sqlalchemy as sa
 import structlog
-from models.predictor import Predictor, load_predictors
 
 from catalog import versions
 from catalog.asset_store import AssetStore
 from catalog.errors import StoreUnavailable
 from catalog.versions import Version
+from models.predictor import Predictor, load_predictors
 from models.spec import ModelSpec
 from workers.registry import weights_file
 

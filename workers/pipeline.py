@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from uuid import UUID, uuid4
 
 import structlog
-from models.predictor import Predictor
 from sqlalchemy.exc import SQLAlchemyError
 
 from catalog.ledger import ClaimedImage, Ledger
+from catalog.outcomes import ItemKey
+from models.predictor import Predictor
 from workers.fetching import Fetcher
 from workers.inference import answers
 from workers.lease import heartbeat
@@ -23,6 +24,7 @@ from workers.storing import Storer
 
 log = structlog.get_logger()
 
+LARGE_SIDE = 512  # photos decoded larger than this are held in smaller numbers
 STORES_AHEAD = 2  # batches that may wait for Postgres before the network pauses
 
 
@@ -69,7 +71,13 @@ class Pipeline:
             with heartbeat(self._ledger, token, self._beat_seconds):
                 try:
                     refused = self._work(token, claimed)
-                except BaseException:
+                except SQLAlchemyError:  # nobody's fault but the database's
+                    self._give_back(token)
+                    raise
+                except Exception as error:
+                    self._fail(token, claimed, error)
+                    raise
+                except BaseException:  # an orderly stop
                     self._give_back(token)
                     raise
         return Report(len(claimed), refused, time.perf_counter() - started)
@@ -78,11 +86,18 @@ class Pipeline:
         loaded = self._models.get({version for image in claimed for version in image.versions})
         waiting: deque[Future[int]] = deque()
         refused = 0
-        for batch in self._fetcher.batches(claimed, self._store_batch, _min_side(loaded)):
+        min_side = _min_side(loaded)
+        size = self._store_batch if (min_side or 0) <= LARGE_SIDE else max(1, self._store_batch // 4)
+        for batch in self._fetcher.batches(claimed, size, min_side):
             waiting.append(self._storer.submit(token, list(answers(loaded, batch, self._policy))))
             while len(waiting) > STORES_AHEAD:
                 refused += waiting.popleft().result()
         return refused + sum(future.result() for future in waiting)
+
+    def _fail(self, token: UUID, claimed: Sequence[ClaimedImage], error: Exception) -> None:
+        """Nobody foresaw this error, so it counts as an attempt: a chunk must not go round for ever."""
+        keys = [(ItemKey(image.image_id, version), image) for image in claimed for version in image.versions]
+        self._ledger.settle(token, [self._policy.decide(key, error, image.attempts) for key, image in keys])
 
     def _give_back(self, token: UUID) -> None:
         try:

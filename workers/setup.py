@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from models.starter.pack import starter_specs
-
 from catalog import migrate
+from models.starter.pack import starter_specs
 from workers import registry
 from workers.runtime import Runtime
 

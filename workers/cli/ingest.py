@@ -116,9 +116,8 @@ def _show(bar: Progress, task: TaskID, manifest: Manifest, summary: Summary) -> 
 def _print(summary: Summary, report: ErrorReport, dry_run: bool) -> None:
     what = "dry run, nothing was changed" if dry_run else f"job {summary.job_id}"
     rate = summary.photos / summary.seconds if summary.seconds else 0.0
-    out.print(
-        f"[bold]{what}[/bold]: {summary.rows:,} rows, {summary.photos:,} photos in {summary.seconds:.1f} s ({rate:,.0f}/s)"
-    )
+    took = f"{summary.photos:,} photos in {summary.seconds:.1f} s ({rate:,.0f}/s)"
+    out.print(f"[bold]{what}[/bold]: {summary.rows:,} rows, {took}")
     out.print(f"  products   {summary.products_new:,} new, {summary.products_changed:,} changed")
     out.print(f"  photos     {summary.photos_new:,} new, {summary.photos_known:,} known before")
     out.print(f"  work       {summary.work_new:,} items (a photo for a model)")

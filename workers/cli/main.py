@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 from pydantic import ValidationError
+from rich.markup import escape
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from catalog.errors import CatalogError
@@ -62,5 +63,5 @@ def main() -> None:
 def _fail(message: str) -> None:
     if os.environ.get("TAGMILL_DEBUG"):
         raise
-    err.print(f"[bold red]error:[/bold red] {message}", markup=True)
+    err.print(f"[bold red]error:[/bold red] {escape(message)}")
     sys.exit(1)

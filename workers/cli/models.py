@@ -44,7 +44,9 @@ def list_(as_json: JsonFlag = False) -> None:
 
 
 @models.command()
-def show(model: Annotated[str, typer.Argument(help="NAME or NAME@VERSION.")], as_json: JsonFlag = False) -> None:
+def show(
+    model: Annotated[str, typer.Argument(help="NAME or NAME@VERSION.")], as_json: JsonFlag = False
+) -> None:
     """Everything about one version: labels, preprocessing, weights, metrics, licence."""
     with Runtime(settings()).engine.connect() as connection:
         version = versions.find(connection, model)
@@ -59,9 +61,12 @@ def show(model: Annotated[str, typer.Argument(help="NAME or NAME@VERSION.")], as
 def add(
     spec: Annotated[Path | None, typer.Argument(help="A spec as YAML or JSON (docs/models.md).")] = None,
     torchvision: Annotated[
-        str | None, typer.Option(help="Instead: published weights, BUILDER or BUILDER/WEIGHTS; downloads them.")
+        str | None,
+        typer.Option(help="Instead: published weights, BUILDER or BUILDER/WEIGHTS; downloads them."),
     ] = None,
-    task: Annotated[str | None, typer.Option(help="With --torchvision: embed, to use a classifier so.")] = None,
+    task: Annotated[
+        str | None, typer.Option(help="With --torchvision: embed, to use a classifier so.")
+    ] = None,
     name: Annotated[str | None, typer.Option(help="Register under this name.")] = None,
     on_ingest: Annotated[
         bool | None, typer.Option("--on-ingest/--on-demand", help="Run it on every new photo, or when asked.")

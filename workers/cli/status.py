@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Group, RenderableType
 from rich.live import Live
+from rich.markup import escape
 from rich.text import Text
 
 from catalog import jobs
@@ -98,7 +99,9 @@ def _jobs(progress: list[Progress]) -> RenderableType:
         rate = f"{p.items_per_second:,.0f}" if p.items_per_second else "–"
         counts = (p.items, p.done, p.items - p.closed, p.quarantined)
         left = duration(p.seconds_left if p.state != "finished" else 0)
-        made.add_row(str(p.job_id), _short(p.subject), p.state, *(f"{n:,}" for n in counts), rate, left)
+        made.add_row(
+            str(p.job_id), escape(_short(p.subject)), p.state, *(f"{n:,}" for n in counts), rate, left
+        )
         if p.leased or p.retry:
             made.add_row("", f"[dim]{p.leased:,} with workers, {p.retry:,} to be tried again[/dim]")
     return made
@@ -112,5 +115,5 @@ def _failures(failures: list[Failure]) -> RenderableType:
     made = table("latest failures", "code", "reason")
     for failure in failures:
         line = f"line {failure.line}" if failure.line is not None else ""
-        made.add_row(failure.source or failure.sku or line, failure.code, failure.reason)
+        made.add_row(escape(failure.source or failure.sku or line), failure.code, escape(failure.reason))
     return made

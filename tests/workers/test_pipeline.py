@@ -1,0 +1,230 @@
+"""A chunk from claim to rows, on real Postgres, with a network that misbehaves on command."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+import sqlalchemy as sa
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from catalog import jobs, versions
+from catalog.asset_store import MemoryAssetStore
+from catalog.errors import StoreUnavailable
+from catalog.ledger import Ledger
+from models.photo import Limits
+from models.predictor import Predictor
+from models.spec import ModelSpec, Preprocessing
+from workers.fetching import Fetcher
+from workers.model_cache import Loaded
+from workers.pipeline import Pipeline
+from workers.retry import RetryPolicy
+from workers.storing import Storer
+
+RED, GREEN, BLUE = (250, 0, 0), (0, 250, 0), (0, 0, 250)
+COLOURS = ("red", "green", "blue")
+
+
+class ColourNetwork(nn.Module):
+    """Tells a photo's strongest channel; `before` is called with each batch and may raise."""
+
+    def __init__(self, before: Callable[[Tensor], None]) -> None:
+        super().__init__()
+        self.before = before
+
+    def forward(self, batch: Tensor) -> dict[str, Tensor]:
+        self.before(batch)
+        return {"classify": batch.mean(dim=(2, 3)) * 10}
+
+
+class FixedModels:
+    """The networks of a test, in place of those the registry would load."""
+
+    def __init__(self, loaded: list[Loaded]) -> None:
+        self.loaded = loaded
+
+    def get(self, version_ids: Iterable[int]) -> list[Loaded]:
+        wanted = set(version_ids)
+        return [one for one in self.loaded if wanted & one.versions.keys()]
+
+
+class Bench:
+    """A catalog of one-coloured photos in the ledger, and a pipeline over it."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self.engine = engine
+        self.store = MemoryAssetStore()
+        self.store.ensure_bucket()
+        self.ledger = Ledger(engine, lease=timedelta(seconds=20), max_attempts=2, chunk_size=128)
+        self.before: Callable[[Tensor], None] = lambda batch: None
+        specs = [self._spec("colours"), self._spec("colours-too")]
+        with engine.begin() as connection:
+            rows = [versions.register(connection, spec.model_dump(mode="json")) for spec in specs]
+            self.job = jobs.create(connection, "ingest", "test")
+        self.versions = [row.id for row in rows]
+        network = ColourNetwork(lambda batch: self.before(batch))
+        self.loaded = Loaded(Predictor(specs, network), {row.id: row.key for row in rows})
+
+    @staticmethod
+    def _spec(name: str) -> ModelSpec:
+        return ModelSpec(
+            name=name,
+            version=1,
+            task="classify",
+            builder="torchvision:resnet18",
+            weights="none",
+            sha256="0" * 64,
+            labels=COLOURS,
+            preprocessing=Preprocessing(size=16, fit="squash"),
+        )
+
+    def add(self, colour: tuple[int, int, int], *, versions: list[int] | None = None) -> int:
+        """A photo in the store with its work items; returns the image's id."""
+        name = uuid4().hex
+        buffer = io.BytesIO()
+        Image.new("RGB", (20, 20), colour).save(buffer, "PNG")
+        self.store.put(f"images/{name}", buffer.getvalue(), "image/png")
+        with self.engine.begin() as connection:
+            image_id = connection.execute(
+                sa.text(
+                    "INSERT INTO images (sha256, object_key, format, bytes, width, height) "
+                    "VALUES (:name, 'images/' || :name, 'PNG', 1, 20, 20) RETURNING id"
+                ),
+                {"name": name},
+            ).scalar_one()
+            Ledger.plan(connection, self.job, [image_id], versions or self.versions)
+        return int(image_id)
+
+    def pipeline(self, *, top_up_to: int = 0) -> Pipeline:
+        policy = RetryPolicy(max_attempts=2, first=timedelta(0))
+        return Pipeline(
+            self.ledger,
+            FixedModels([self.loaded]),  # type: ignore[arg-type]
+            Fetcher(self.store, Limits(), 2),
+            Storer(self.ledger, self.store, policy, 2),
+            policy,
+            store_batch=8,
+            beat_seconds=5,
+            top_up_to=top_up_to,
+        )
+
+    def states(self) -> dict[int, set[tuple[str, str | None]]]:
+        query = sa.text("SELECT image_id, state, error_code FROM work_items")
+        found: dict[int, set[tuple[str, str | None]]] = {}
+        with self.engine.connect() as connection:
+            for row in connection.execute(query):
+                found.setdefault(row.image_id, set()).add((row.state, row.error_code))
+        return found
+
+    def value(self, query: str) -> int:
+        with self.engine.connect() as connection:
+            return int(connection.execute(sa.text(query)).scalar_one())
+
+
+@pytest.fixture
+def bench(engine: sa.Engine) -> Bench:
+    return Bench(engine)
+
+
+def refuse_blue(batch: Tensor) -> None:
+    if bool((batch.mean(dim=(2, 3)).argmax(dim=1) == 2).any()):
+        raise RuntimeError("this kernel hates blue")
+
+
+def test_every_photo_gets_the_answer_of_its_own(bench: Bench) -> None:
+    ids = [bench.add((RED, GREEN, BLUE)[n % 3]) for n in range(30)]
+    report = bench.pipeline().run(ids)
+    assert (report.images, report.refused) == (30, 0)
+    with bench.engine.connect() as connection:
+        found = connection.execute(
+            sa.text("SELECT image_id, label FROM classifications WHERE rank = 1 ORDER BY image_id")
+        ).all()
+    assert [label for _, label in found] == [COLOURS[n % 3] for n in range(30) for _ in range(2)]
+
+
+def test_a_photo_that_fails_does_not_take_its_batch_down(bench: Bench) -> None:
+    ids = [bench.add(RED) for _ in range(12)]
+    culprit = bench.add(BLUE)
+    bench.before = refuse_blue
+    bench.pipeline().run([*ids, culprit])
+    assert all(bench.states()[image] == {("done", None)} for image in ids)
+    assert bench.states()[culprit] == {("retry", "inference_failed")}
+    bench.pipeline().run([culprit])
+    assert bench.states()[culprit] == {("quarantined", "inference_failed")}
+    assert bench.value("SELECT count(*) FROM failures WHERE reason LIKE '%hates blue%'") == 1
+
+
+def test_results_after_a_lost_lease_are_refused(bench: Bench) -> None:
+    ids = [bench.add(GREEN) for _ in range(5)]
+
+    def lose_the_lease(batch: Tensor) -> None:
+        del batch
+        with bench.engine.begin() as connection:
+            connection.execute(sa.text("UPDATE work_items SET lease_expires_at = now() - interval '1 second'"))
+        bench.ledger.sweep()
+
+    bench.before = lose_the_lease
+    assert bench.pipeline().run(ids).refused == 10
+    assert bench.value("SELECT count(*) FROM classifications") == 0
+    bench.before = lambda batch: None
+    for image_id in ids:  # suspects now: each comes back in a chunk of its own in the end
+        bench.pipeline().run([image_id])
+    assert set().union(*bench.states().values()) == {("done", None)}
+
+
+def test_a_store_that_is_away_costs_no_attempt(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    image_id = bench.add(RED)
+
+    def away(key: str, *, limit: int | None = None) -> bytes:
+        raise StoreUnavailable("the store does not answer")
+
+    monkeypatch.setattr(bench.store, "get", away)
+    for _ in range(5):
+        bench.pipeline().run([image_id])
+        with bench.engine.begin() as connection:
+            connection.execute(sa.text("UPDATE work_items SET next_attempt_at = now()"))
+    assert bench.states()[image_id] == {("retry", "store_unavailable")}
+    assert bench.value("SELECT max(attempts) FROM work_items") == 0
+
+
+def test_an_unforeseen_error_counts_as_an_attempt(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    image_id = bench.add(RED)
+
+    def broken(version_ids: Iterable[int]) -> list[Loaded]:
+        raise ValueError("a bug of ours")
+
+    for _ in range(2):
+        pipeline = bench.pipeline()
+        monkeypatch.setattr(pipeline._models, "get", broken)
+        with pytest.raises(ValueError, match="a bug of ours"):
+            pipeline.run([image_id])
+    assert bench.states()[image_id] == {("quarantined", "inference_failed")}
+
+
+def test_a_small_chunk_is_topped_up(bench: Bench) -> None:
+    ids = [bench.add(RED) for _ in range(10)]
+    assert bench.pipeline(top_up_to=8).run(ids[:1]).images == 8
+
+
+def test_only_what_is_owed_is_written(bench: Bench) -> None:
+    """Both heads answer in one pass; one of them was not asked for."""
+    image_id = bench.add(RED, versions=bench.versions[:1])
+    bench.pipeline().run([image_id])
+    assert bench.value("SELECT count(DISTINCT model_version_id) FROM classifications") == 1
+
+
+def test_out_of_memory_halves_and_answers_stay_the_same(bench: Bench) -> None:
+    ids = [bench.add((RED, GREEN, BLUE)[n % 3]) for n in range(8)]
+
+    def small_device(batch: Tensor) -> None:
+        if len(batch) > 2:
+            raise torch.OutOfMemoryError("the device holds two photos")
+
+    bench.before = small_device
+    bench.pipeline().run(ids)
+    assert set().union(*bench.states().values()) == {("done", None)}
