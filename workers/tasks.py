@@ -34,10 +34,15 @@ def process_chunk(job_id: int, image_ids: list[int]) -> None:
 @app.task(name="tagmill.sweep")  # type: ignore[untyped-decorator]
 def sweep_task() -> None:
     """Take back expired leases and publish what no message carries."""
-    config = settings()
-    ledger = Runtime(config).ledger
+    config, ledger = settings(), runtime().ledger
     queue = CeleryQueue(app)
     sweep(ledger, Publisher(ledger, queue, chunk_size=config.chunk_size, max_published=config.max_published))
+
+
+@cache
+def runtime() -> Runtime:
+    """The database and store of this process, opened at its first task: after the fork."""
+    return Runtime(settings())
 
 
 @cache
@@ -46,14 +51,14 @@ def pipeline() -> Pipeline:
     config = settings()
     shape = worker_shape(config)
     torch.set_num_threads(shape.threads)
-    runtime = Runtime(config)
+    own = runtime()
     policy = RetryPolicy(config.max_attempts)
     device = device_of(shape, getattr(current_process(), "index", 0))
     return Pipeline(
-        runtime.ledger,
-        ModelCache(runtime.engine, runtime.store, config.weights_cache, device),
-        Fetcher(runtime.store, runtime.limits, config.fetch_threads),
-        Storer(runtime.ledger, runtime.store, policy, config.fetch_threads),
+        own.ledger,
+        ModelCache(own.engine, own.store, config.weights_cache, device),
+        Fetcher(own.store, own.limits, config.fetch_threads),
+        Storer(own.ledger, own.store, policy, config.fetch_threads),
         policy,
         store_batch=config.store_batch,
         beat_seconds=config.lease_seconds / 3,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from collections.abc import Callable
@@ -118,8 +119,10 @@ def _start(home: Home, server: Server, state: State) -> None:
     process = _process(home, server)
     known = state.ports.get(server.name)
     if process.pid() is not None and known is not None:
-        _finish(process, server, known, process.log_size())
-        return
+        # One that is just dying is no error: it is started anew below.
+        with contextlib.suppress(ServerExitedError):
+            _finish(process, server, known, process.log_size())
+            return
     server.program()
     process.stop(server.stop_signals)
     server.prepare()

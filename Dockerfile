@@ -1,0 +1,35 @@
+# One image for workers, beat, Flower and migrations; the command says which.
+#
+#   docker build -t tagmill .
+#   docker build -t tagmill:gpu --build-arg TORCH_INDEX=https://download.pytorch.org/whl/cu130 .
+
+FROM python:3.12-slim
+
+# Where torch comes from. For the CPU by default: the builds for GPUs are several gigabytes larger.
+ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+
+ENV PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PIP_NO_CACHE_DIR=1 \
+    PIP_DISABLE_PIP_VERSION_CHECK=1 \
+    TORCH_HOME=/models \
+    TAGMILL_CACHE_DIR=/models \
+    HOME=/tmp
+
+RUN groupadd --gid 10001 tagmill \
+    && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin tagmill \
+    && install --directory --owner=tagmill --group=tagmill /models
+
+WORKDIR /app
+
+# torch first and alone, so that a change in the code does not fetch it again.
+RUN pip install "torch>=2.10" "torchvision>=0.25" --index-url "${TORCH_INDEX}"
+
+COPY . .
+# Installed in place: migrations and starter weights are read from beside the code.
+RUN pip install --editable . && python -m compileall -q catalog migrations models workers
+
+USER tagmill
+VOLUME /models
+
+CMD ["tagmill", "--help"]

@@ -1,0 +1,111 @@
+"""docker-compose.yml fits the Compose Specification and our own rules. No container engine is needed."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "docker-compose.yml").read_text()
+COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+SECRETS = ("POSTGRES_PASSWORD", "REDIS_PASSWORD", "S3_ACCESS_KEY", "S3_SECRET_KEY", "FLOWER_BASIC_AUTH")
+DATA_SERVICES = ("postgres", "redis", "minio", "rustfs")
+
+
+def test_fits_the_compose_specification() -> None:
+    schema = json.loads((Path(__file__).parent / "compose-spec.json").read_text())
+    errors = [
+        f"{error.json_path}: {error.message}" for error in Draft202012Validator(schema).iter_errors(COMPOSE)
+    ]
+    assert not errors
+
+
+def test_has_every_part() -> None:
+    assert set(SERVICES) == {*DATA_SERVICES, "migrate", "worker", "worker-gpu", "beat", "flower"}
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_service_restarts(name: str) -> None:
+    assert SERVICES[name]["restart"] in ("unless-stopped", "on-failure:5")
+
+
+@pytest.mark.parametrize("name", sorted(set(SERVICES) - {"migrate"}))
+def test_every_lasting_service_has_a_health_check(name: str) -> None:
+    check = SERVICES[name]["healthcheck"]
+    assert check["test"][0] in ("CMD", "CMD-SHELL")
+    assert {"interval", "timeout", "retries", "start_period"} <= set(check)
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+def test_secrets_are_required_and_have_no_default(secret: str) -> None:
+    uses = re.findall(r"\$\{" + secret + r"([^}]*)\}", TEXT)
+    assert uses
+    assert all(use.startswith(":?") for use in uses)
+
+
+def test_no_password_is_written_down() -> None:
+    for name, service in SERVICES.items():
+        for key, value in service.get("environment", {}).items():
+            if re.search(r"PASSWORD|SECRET|ACCESS_KEY|ROOT_USER|AUTH$", key):
+                assert str(value).startswith("${"), f"{name}: {key}"
+    for url in re.findall(r"\w+://[^\s]*@", TEXT):
+        assert "${" in url, url
+
+
+def test_ports_are_open_on_loopback_only() -> None:
+    ports = [port for service in SERVICES.values() for port in service.get("ports", [])]
+    assert ports
+    assert all(port.startswith("127.0.0.1:") for port in ports)
+    assert not any("network_mode" in service or service.get("privileged") for service in SERVICES.values())
+
+
+@pytest.mark.parametrize("name", DATA_SERVICES)
+def test_data_services_are_on_the_internal_network_with_a_volume(name: str) -> None:
+    assert SERVICES[name]["networks"] == ["inside"]
+    assert COMPOSE["networks"]["inside"]["internal"] is True
+    (volume,) = SERVICES[name]["volumes"]
+    assert volume.split(":")[0] in COMPOSE["volumes"]
+
+
+@pytest.mark.parametrize("name", ["worker", "worker-gpu"])
+def test_workers_shut_down_softly(name: str) -> None:
+    worker = SERVICES[name]
+    assert worker["environment"]["REMAP_SIGTERM"] == "SIGQUIT"
+    assert worker["stop_signal"] == "SIGTERM"
+    assert int(worker["stop_grace_period"].removesuffix("s")) > 30
+    assert worker["depends_on"]["migrate"]["condition"] == "service_completed_successfully"
+
+
+def test_redis_keeps_its_messages() -> None:
+    command = " ".join(SERVICES["redis"]["command"])
+    for setting in ("--appendonly yes", "--maxmemory-policy noeviction", "requirepass"):
+        assert setting in command
+
+
+def test_images_of_others_have_a_tag() -> None:
+    for service in SERVICES.values():
+        assert ":" in service["image"]
+    assert re.fullmatch(r"quay\.io/minio/minio:RELEASE\.[0-9TZ-]+", SERVICES["minio"]["image"])
+
+
+def test_env_example_has_every_variable_and_no_secret() -> None:
+    example = dict(
+        line.split("=", 1)
+        for line in (ROOT / ".env.example").read_text().splitlines()
+        if line and not line.startswith("#")
+    )
+    assert set(re.findall(r"(?<!\$)\$\{(\w+)", TEXT)) | {"COMPOSE_PROFILES"} == set(example)
+    assert all(example[secret] == "" for secret in SECRETS)
+
+
+def test_the_image_runs_as_an_ordinary_user() -> None:
+    lines = (ROOT / "Dockerfile").read_text().splitlines()
+    assert [line for line in lines if line.startswith("USER ")] == ["USER tagmill"]
+    assert "FROM python:3.12-slim" in lines
