@@ -10,8 +10,7 @@ import os
 import sys
 import threading
 import time
-import tracemalloc
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -32,7 +31,7 @@ from catalog.ingest import Ingest, Summary
 from catalog.manifests import open_manifest
 from catalog.sources import Sources
 from models.photo import Limits
-from tests.catalog.shop import add_version, execute, rows
+from tests.catalog.shop import add_version, rows
 
 LIMITS = Limits(max_bytes=1_000_000, max_pixels=1_000_000)
 HEADER = ("sku", "title", "price", "currency", "image", "image_2", "colour")
@@ -107,7 +106,9 @@ class Shop:
         return found
 
     def failures(self) -> list[tuple[Any, ...]]:
-        return rows(self.engine, "SELECT line, sku, source, code FROM failures WHERE stage = 'ingest' ORDER BY 1, 3")
+        return rows(
+            self.engine, "SELECT line, sku, source, code FROM failures WHERE stage = 'ingest' ORDER BY 1, 3"
+        )
 
     def count(self, table: str) -> int:
         return int(rows(self.engine, f"SELECT count(*) FROM {table}")[0][0])
@@ -148,7 +149,14 @@ def as_csv(folder: Path) -> Path:
 def as_jsonl(folder: Path) -> Path:
     path = folder / "products.jsonl"
     products = [
-        {"sku": "A", "title": "Ärmel", "price": 12.5, "currency": "EUR", "images": ["a1.png", "a2.jpg"], "colour": "red"},
+        {
+            "sku": "A",
+            "title": "Ärmel",
+            "price": 12.5,
+            "currency": "EUR",
+            "images": ["a1.png", "a2.jpg"],
+            "colour": "red",
+        },
         {"sku": "B", "images": "b.png"},
         {"sku": "C", "title": "Hat", "price": "3", "images": []},
     ]
@@ -191,7 +199,14 @@ def test_a_manifest_of_any_format_becomes_products_photos_objects_and_work(
     shop.check_whole()
     assert shop.published
     found = {name: value for name, value in summary.as_dict().items() if value and name != "seconds"}
-    assert found == {"job_id": summary.job_id, "rows": 3, "photos": 3, "products_new": 3, "photos_new": 3, "work_new": 6}
+    assert found == {
+        "job_id": summary.job_id,
+        "rows": 3,
+        "photos": 3,
+        "products_new": 3,
+        "photos_new": 3,
+        "work_new": 6,
+    }
     assert rows(shop.engine, "SELECT kind, subject, closed_at IS NOT NULL, summary FROM jobs") == [
         ("ingest", str(manifest), True, summary.as_dict())
     ]
@@ -207,7 +222,9 @@ def test_a_folder_is_a_manifest_of_its_photos(shop: Shop) -> None:
     shop.check_whole()
 
 
-def test_a_prefix_of_a_bucket_is_a_manifest_of_its_photos(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_prefix_of_a_bucket_is_a_manifest_of_its_photos(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(shop.folder)
     for number, name in enumerate(("hat.png", "shoes/red.png")):
         shop.store.put(f"in/{name}", photo(number), "image/png")
@@ -228,7 +245,11 @@ def test_the_same_manifest_again_makes_no_new_work_and_changes_nothing(shop: Sho
     before = shop.snapshot("jobs")
     summary = shop.ingest(manifest)
     assert shop.snapshot("jobs") == before
-    found = {name: value for name, value in summary.as_dict().items() if value and name not in ("job_id", "seconds")}
+    found = {
+        name: value
+        for name, value in summary.as_dict().items()
+        if value and name not in ("job_id", "seconds")
+    }
     assert found == {"rows": 3, "photos": 3, "photos_known": 3}
 
 
@@ -252,8 +273,12 @@ def test_rows_of_one_product_add_photos_after_those_it_has(shop: Shop) -> None:
 
 def test_changed_fields_are_updated_and_counted_and_blank_ones_take_nothing_away(shop: Shop) -> None:
     header = ("sku", "title", "price", "currency", "image", "size", "colour")
-    shop.ingest(shop.csv(("A", "Hat", "5", "EUR", "", "L", ""), ("B", "Cap", "1", "", "", "", ""), header=header))
-    second = shop.csv(("A", "Big hat", "", "", "", "", "red"), ("B", "Cap", "1.00", "", "", "", ""), header=header)
+    shop.ingest(
+        shop.csv(("A", "Hat", "5", "EUR", "", "L", ""), ("B", "Cap", "1", "", "", "", ""), header=header)
+    )
+    second = shop.csv(
+        ("A", "Big hat", "", "", "", "", "red"), ("B", "Cap", "1.00", "", "", "", ""), header=header
+    )
     query = "SELECT title, price, currency, attributes, updated_at > created_at FROM products ORDER BY sku"
     for changed in (1, 0):
         summary = shop.ingest(second)
@@ -302,7 +327,7 @@ BAD = [
     (4, "C", "empty.jpg", "empty_file"),
     (4, "C", "text.jpg", "not_an_image"),
     (5, "A", None, "contradicting_product"),
-    (6, None, None, "wrong_encoding"),
+    (6, "D", None, "wrong_encoding"),
     (7, "E", None, "bad_price"),
     (8, "F", "../../etc/passwd", "outside_root"),
     (9, "G", "large.png", "too_many_bytes"),
@@ -378,7 +403,6 @@ def test_a_dry_run_reports_everything_and_changes_nothing(shop: Shop) -> None:
         {"image": "x" * 5000},
         {"price": 1e300},
         {"price": float("nan")},
-        {"attributes": {"a": 10**400}},
         {"category": "c" * 100_000},
         {"sku": "s" * 100_000},
         {"parent_sku": "\u202e"},
@@ -423,7 +447,9 @@ def test_a_report_that_cannot_lie_beside_its_manifest_goes_to_the_current_folder
 
 def many_products(shop: Shop, count: int, name: str = "products.csv") -> Path:
     shop.photos(*(f"{n}.png" for n in range(count)))
-    return shop.csv(*((f"P{n:04}", f"Hat {n}", "", "", f"{n}.png", "gone.png", "") for n in range(count)), name=name)
+    return shop.csv(
+        *((f"P{n:04}", f"Hat {n}", "", "", f"{n}.png", "gone.png", "") for n in range(count)), name=name
+    )
 
 
 def test_two_ingests_of_one_manifest_at_once_end_with_each_row_once(
@@ -448,7 +474,7 @@ def test_two_ingests_of_one_manifest_at_once_end_with_each_row_once(
     assert len(report_path(str(manifest)).read_text().splitlines()) == 121
 
 
-def test_ingests_of_the_same_photos_in_other_orders_do_not_deadlock(
+def test_ingests_of_the_same_photos_for_other_products_do_not_deadlock(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ingest_module, "BATCH_PHOTOS", 64)
@@ -459,7 +485,7 @@ def test_ingests_of_the_same_photos_in_other_orders_do_not_deadlock(
     manifests = []
     for n, order in enumerate(orders):
         manifests.append(shop.folder / f"products-{n}.csv")
-        manifests[-1].write_text("\n".join([header, *order]).replace("Hat", f"Cap {n}"))
+        manifests[-1].write_text("\n".join([header, *order]).replace("\nP", f"\nQ{n}-"))
     shop.versions += [add_version(shop.engine, name).id for name in ("c", "d")]
     with ThreadPoolExecutor(4) as pool:
         summaries = list(pool.map(shop.ingest, manifests))
@@ -538,25 +564,30 @@ def test_a_batch_is_bounded_by_photos_and_by_bytes(
     assert len(shop.published) == batches
 
 
-def write_large(folder: Path, lines: Iterable[int]) -> Path:
-    path = folder / "large.csv"
-    with path.open("w", encoding="utf-8") as file:
-        file.write("sku,title,description,image\n")
-        file.writelines(f"P{n:06},Hat {n},{'warm ' * 20},{n % 7}.png\n" for n in lines)
-    return path
+def peak_memory() -> int:
+    """The most memory this process had since `forget_peak`, in bytes."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) * 1024
 
 
+def forget_peak() -> None:
+    Path("/proc/self/clear_refs").write_text("5")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="peak memory is read from /proc")
 def test_memory_stays_flat_over_fifty_thousand_rows(shop: Shop) -> None:
     shop.photos(*(f"{n}.png" for n in range(7)))
-    manifest = write_large(shop.folder, range(50_000))
+    manifest = shop.folder / "large.csv"
+    with manifest.open("w", encoding="utf-8") as file:
+        file.write("sku,title,description,image\n")
+        for n in range(50_000):
+            file.write(f"P{n},Hat {n},{str(n) * 200},{f'{n % 7}.png' if n % 50 == 0 else ''}\n")
+    forget_peak()
+    before = peak_memory()
     started = time.perf_counter()
-    tracemalloc.start()
     summary = shop.ingest(manifest)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
     seconds = time.perf_counter() - started
     assert (summary.rows, summary.products_new, summary.photos_new) == (50_000, 50_000, 7)
-    assert shop.count("product_images") == 50_000
-    assert peak < 30_000_000
-    assert seconds < 90
-    print(f"peak {peak / 1e6:.1f} MB, {seconds:.1f} s")
+    assert shop.count("product_images") == 1_000
+    assert peak_memory() - before < 50_000_000, "held together, the rows are more than twice that"
+    assert seconds < 60

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Barrier
 from uuid import UUID, uuid4
 
 import numpy as np
@@ -14,7 +15,7 @@ from sqlalchemy.exc import DataError, DBAPIError
 
 from catalog.ledger import Ledger, Swept, suspect_chunk
 from catalog.ledger_sql import SWEEP_LOCK, TOP_UP
-from catalog.outcomes import ItemKey, Quarantined, Retry, Stored
+from catalog.outcomes import ItemKey, Outcome, Quarantined, Retry, Stored
 from models.predictions import Classification, Detections, Embedding
 from tests.catalog.shop import (
     SHIRT,
@@ -62,6 +63,20 @@ def test_planning_again_adds_only_what_is_missing(engine: sa.Engine) -> None:
     assert states(engine) == {"pending": 6}
 
 
+def test_plans_of_the_same_photos_in_other_orders_do_not_deadlock(engine: sa.Engine) -> None:
+    images, versions = add_images(engine, 2000), [add_version(engine, name).id for name in "ab"]
+    job, together = plan(engine, [], *versions), Barrier(4)
+
+    def add(order: list[int]) -> int:
+        with engine.begin() as connection:
+            connection.execute(sa.text("SELECT 1"))
+            together.wait()
+            return Ledger.plan(connection, job, order, versions)
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(add, [images, images[::-1]] * 2)) == 4000
+
+
 def test_due_items_are_published_once_in_chunks_of_images_by_job(engine: sa.Engine) -> None:
     images, versions = add_images(engine, 7), [add_version(engine, name).id for name in "ab"]
     job, other = plan(engine, images[:5], *versions), plan(engine, images[5:], *versions)
@@ -95,7 +110,9 @@ def test_publishers_that_run_at_once_publish_nothing_twice(engine: sa.Engine) ->
     assert sorted(published) == images
 
 
-def test_a_lost_message_is_published_again_after_its_time_in_transit_and_only_while_due(engine: sa.Engine) -> None:
+def test_a_lost_message_is_published_again_after_its_time_in_transit_and_only_while_due(
+    engine: sa.Engine,
+) -> None:
     images, version = add_images(engine, 4), add_version(engine).id
     plan(engine, images, version)
     ledger = make_ledger(engine)
@@ -149,7 +166,11 @@ def test_claims_that_race_give_each_item_to_exactly_one_token(engine: sa.Engine)
 def test_a_small_claim_is_topped_up_with_other_due_images(engine: sa.Engine) -> None:
     images, versions = add_images(engine, 10), [add_version(engine, name).id for name in "ab"]
     plan(engine, images, *versions)
-    execute(engine, "UPDATE work_items SET next_attempt_at = now() + interval '1 hour' WHERE image_id = :i", i=images[0])
+    execute(
+        engine,
+        "UPDATE work_items SET next_attempt_at = now() + interval '1 hour' WHERE image_id = :i",
+        i=images[0],
+    )
     ledger = make_ledger(engine)
     found = ledger.claim(images[8:], uuid4(), top_up_to=5)
     assert [c.image_id for c in found] == [*images[1:4], *images[8:]]
@@ -190,7 +211,7 @@ def test_results_and_state_are_written_together(engine: sa.Engine) -> None:
     plan(engine, images, version)
     ledger, token = make_ledger(engine), uuid4()
     ledger.claim(images, token)
-    outcomes = [
+    outcomes: list[Outcome] = [
         stored(images[0], version),
         Stored(ItemKey(images[1], version), Detections(())),
         Quarantined(ItemKey(images[2], version), "truncated", "The file ends too early."),
@@ -226,11 +247,9 @@ def test_a_token_that_lost_its_lease_writes_nothing(engine: sa.Engine, taken_ove
     if taken_over:
         ledger.claim([image_id], uuid4())
     before = rows(engine, "SELECT * FROM work_items")
-    for outcome in (
-        stored(image_id, version),
-        later(image_id, version),
-        Quarantined(ItemKey(image_id, version), "x", "X."),
-    ):
+    broken = Quarantined(ItemKey(image_id, version), "x", "X.")
+    outcomes: list[Outcome] = [stored(image_id, version), later(image_id, version), broken]
+    for outcome in outcomes:
         assert ledger.settle(zombie, [outcome]) == 1
     assert ledger.heartbeat(zombie) == 0
     assert ledger.release(zombie) == 0
@@ -268,7 +287,9 @@ def test_a_settlement_and_a_release_of_one_token_do_not_deadlock(engine: sa.Engi
     ledger = make_ledger(engine)
 
     def settle(token: UUID, part: list[int]) -> int:
-        return len(part) - ledger.settle(token, [Stored(ItemKey(i, version), Classification(())) for i in part])
+        return len(part) - ledger.settle(
+            token, [Stored(ItemKey(i, version), Classification(())) for i in part]
+        )
 
     with ThreadPoolExecutor(4) as pool:
         for _ in range(5):
@@ -320,7 +341,9 @@ def test_an_item_whose_worker_died_at_its_last_attempt_is_quarantined(engine: sa
     ledger.claim(images, uuid4())
     expire_leases(engine)
     assert ledger.sweep() == Swept(quarantined=1)
-    found = rows(engine, "SELECT error_code, error_reason, finished_at IS NOT NULL, lease_token FROM work_items")
+    found = rows(
+        engine, "SELECT error_code, error_reason, finished_at IS NOT NULL, lease_token FROM work_items"
+    )
     reason = "The worker died or fell silent while it held this photo (attempt 3)."
     assert found == [("worker_lost", reason, True, None)]
     assert ledger.claim(images, uuid4()) == []
@@ -443,12 +466,16 @@ def test_a_photo_that_kills_its_worker_is_quarantined_alone(
             claimed = ledger.claim(chunk.image_ids, token := uuid4(), top_up_to=32)
             sizes.setdefault(max((c.attempts for c in claimed), default=0), set()).add(len(claimed))
             if killers.isdisjoint(c.image_id for c in claimed):
-                done = [Stored(ItemKey(c.image_id, v), Classification(())) for c in claimed for v in c.versions]
+                done = [
+                    Stored(ItemKey(c.image_id, v), Classification(())) for c in claimed for v in c.versions
+                ]
                 assert ledger.settle(token, done) == 0
         expire_leases(engine)
         ledger.sweep()
     assert states(engine) == {"done": 2 * 298, "quarantined": 4}
-    lost = rows(engine, "SELECT DISTINCT image_id, error_code, attempts FROM work_items WHERE state = 'quarantined'")
+    lost = rows(
+        engine, "SELECT DISTINCT image_id, error_code, attempts FROM work_items WHERE state = 'quarantined'"
+    )
     assert set(lost) == {(killer, "worker_lost", max_attempts) for killer in killers}
     assert sizes[max_attempts] == {1}
 

@@ -13,7 +13,9 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
+from hypothesis.stateful import Bundle as HypothesisBundle
 from hypothesis.stateful import (
+    MultipleResults,
     RuleBasedStateMachine,
     consumes,
     initialize,
@@ -22,7 +24,6 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from hypothesis.stateful import Bundle as HypothesisBundle
 
 from catalog.ledger import WORKER_LOST, Chunk, ClaimedImage, Ledger, Swept, suspect_chunk
 from catalog.outcomes import ItemKey, Outcome, Quarantined, Retry, Stored
@@ -68,12 +69,14 @@ class LedgerMachine(RuleBasedStateMachine):
         self.ledger: Ledger = make_ledger(engine, max_attempts=MAX_ATTEMPTS, chunk_size=CHUNK)
         self.items: dict[ItemKey, Item] = {}
 
-    @initialize()
-    def empty_catalog(self) -> None:
-        execute(self.engine, "TRUNCATE images, model_versions, jobs RESTART IDENTITY CASCADE")
+    @initialize(target=tokens)
+    def two_workers(self) -> MultipleResults[UUID]:
+        for table in ("classifications", "work_items", "images", "model_versions", "jobs"):
+            execute(self.engine, f"DELETE FROM {table}")
         self.versions = [add_version(self.engine, name).id for name in "ab"]
         self.images = add_images(self.engine, 6)
-        self.plan(first=0, count=4, both=True)
+        self.plan(first=0, count=5, both=False)
+        return multiple(self.claim(self.images[:2], 0), self.claim(self.images[2:3], 0))
 
     @rule(first=st.integers(0, 5), count=st.integers(1, 6), both=st.booleans())
     def plan(self, first: int, count: int, both: bool) -> None:
@@ -83,7 +86,7 @@ class LedgerMachine(RuleBasedStateMachine):
             self.items.setdefault(key, Item())
 
     @rule(target=messages, limit=st.integers(1, 20))
-    def publish(self, limit: int) -> object:
+    def publish(self, limit: int) -> MultipleResults[Chunk]:
         chunks = self.ledger.publishable(limit)
         for chunk in chunks:
             losses = {max(i.losses for i in self.due_of(image).values()) for image in chunk.image_ids}
@@ -99,6 +102,11 @@ class LedgerMachine(RuleBasedStateMachine):
         """A message may be delivered any number of times, early or late."""
         return self.claim(message.image_ids, top_up)
 
+    @rule(target=tokens, first=st.integers(0, 5), count=st.integers(0, 6), top_up=st.sampled_from([0, 4]))
+    def claim_any(self, first: int, count: int, top_up: int) -> UUID:
+        """As by a message of long ago."""
+        return self.claim(self.images[first : first + count], top_up)
+
     @rule(message=consumes(messages))
     def lose_message(self, message: Chunk) -> None:
         del message
@@ -106,7 +114,9 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(
         token=tokens,
         kinds=st.lists(
-            st.sampled_from(["found", "nothing", "retry", "later", "uncounted", "quarantine"]), min_size=12, max_size=12
+            st.sampled_from(["found", "nothing", "retry", "later", "uncounted", "quarantine"]),
+            min_size=12,
+            max_size=12,
         ),
         part=st.integers(1, 12),
     )
@@ -128,6 +138,12 @@ class LedgerMachine(RuleBasedStateMachine):
         )
         for item in self.held_by(token):
             item.expired = True
+
+    @rule(token=tokens)
+    def crash(self, token: UUID) -> None:
+        """The holder is never heard of again, until it settles late after all."""
+        self.expire(token)
+        self.sweep()
 
     @rule(token=tokens)
     def heartbeat(self, token: UUID) -> None:
@@ -180,7 +196,10 @@ class LedgerMachine(RuleBasedStateMachine):
         """Whatever happened: healthy workers now bring every item to its end."""
         if not self.items:
             return
-        execute(self.engine, "UPDATE work_items SET lease_expires_at = now() - interval '1 s' WHERE state = 'leased'")
+        execute(
+            self.engine,
+            "UPDATE work_items SET lease_expires_at = now() - interval '1 s' WHERE state = 'leased'",
+        )
         for item in self.items.values():
             item.expired = item.token is not None
         self.sweep()
@@ -200,7 +219,9 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def claim(self, image_ids: list[int], top_up: int) -> UUID:
         token = uuid4()
-        losses = {image: max((i.losses for i in self.due_of(image).values()), default=0) for image in self.images}
+        losses = {
+            image: max((i.losses for i in self.due_of(image).values()), default=0) for image in self.images
+        }
         claimed = self.ledger.claim(image_ids, token, top_up_to=top_up)
         taken = [image.image_id for image in claimed]
         assert len(taken) == len(set(taken))
@@ -259,8 +280,12 @@ def quick_engine(database_url: str) -> Iterator[sa.Engine]:
 
 
 def test_the_ledger_keeps_its_promises_in_any_order_of_events(quick_engine: sa.Engine) -> None:
+    class Machine(LedgerMachine):
+        def __init__(self) -> None:
+            super().__init__(quick_engine)
+
     run_state_machine_as_test(
-        lambda: LedgerMachine(quick_engine),
+        Machine,
         settings=settings(
             max_examples=40,
             stateful_step_count=30,

@@ -55,7 +55,8 @@ def set_threshold(engine: sa.Engine, label: str, threshold: float, model: str = 
 
 
 def override(engine: sa.Engine, product_id: int, label: str, accepted: bool) -> None:
-    statement = "INSERT INTO overrides (product_id, label, accepted, author) VALUES (:product, :label, :accepted, 'Ann')"
+    columns = "(product_id, label, accepted, author)"
+    statement = f"INSERT INTO overrides {columns} VALUES (:product, :label, :accepted, 'Ann')"
     execute(engine, statement, product=product_id, label=label, accepted=accepted)
 
 
@@ -124,7 +125,18 @@ def test_the_views_show_what_serves_of_every_task_in_photo_pixels(engine: sa.Eng
     expected = {
         "product_tags": ("A", product_id, image_id, "Bag", 0.75, "classify", 1, "model"),
         "product_detections": ("A", product_id, image_id, 0, "Bag", 0.75, *edges, "detect", 1),
-        "product_segments": ("A", product_id, image_id, "Bag", 0.75, 0.5, *edges, "masks/m@1/x.png", "segment", 1),
+        "product_segments": (
+            "A",
+            product_id,
+            image_id,
+            "Bag",
+            0.75,
+            0.5,
+            *edges,
+            "masks/m@1/x.png",
+            "segment",
+            1,
+        ),
         "product_embeddings": ("A", product_id, image_id, "[0.6,0.8]", 2, "embed", 1),
     }
     assert {view: rows(engine, f"SELECT * FROM {view}") for view in expected} == {
@@ -165,8 +177,18 @@ def test_a_jobs_progress_goes_from_adding_to_running_to_finished(engine: sa.Engi
     execute(engine, "UPDATE work_items SET state = 'cancelled' WHERE image_id = :image", image=images[5])
     by_state = {"pending": 1, "leased": 1, "retry": 1, "done": 1, "quarantined": 1, "cancelled": 1}
     assert counts(job) == {"state": "running", "items": 6, **by_state}
-    execute(engine, "UPDATE work_items SET state = 'done', lease_token = NULL WHERE state IN ('leased', 'pending')")
-    assert counts(job) == {"state": "running", "items": 6, "retry": 1, "done": 3, "quarantined": 1, "cancelled": 1}
+    execute(
+        engine,
+        "UPDATE work_items SET state = 'done', lease_token = NULL WHERE state IN ('leased', 'pending')",
+    )
+    assert counts(job) == {
+        "state": "running",
+        "items": 6,
+        "retry": 1,
+        "done": 3,
+        "quarantined": 1,
+        "cancelled": 1,
+    }
     execute(engine, "UPDATE work_items SET state = 'done' WHERE state = 'retry'")
     assert counts(job) == {"state": "finished", "items": 6, "done": 4, "quarantined": 1, "cancelled": 1}
 
@@ -199,7 +221,9 @@ def test_the_rate_is_from_the_first_item_to_the_last_and_gives_the_time_left(eng
             n=2 * n,
             image=image_id,
         )
-    assert estimate() == (pytest.approx(4 / 6), pytest.approx(1.5))
+    rate, left = estimate()
+    assert rate == pytest.approx(4 / 6)
+    assert left == pytest.approx(1.5)
     execute(engine, "UPDATE work_items SET state = 'done'")
     assert estimate()[1] == 0.0
 
@@ -216,7 +240,8 @@ def test_failures_of_a_photo_stand_in_one_row_for_all_models_that_failed_alike(e
     ledger.claim([lone], uuid4())
     expire_leases(engine)
     ledger.sweep()
-    query = "SELECT stage, job_id, sku, image_id, source, line, code, reason, attempts, models FROM failures ORDER BY 4, 7"
+    columns = "stage, job_id, sku, image_id, source, line, code, reason, attempts, models"
+    query = f"SELECT {columns} FROM failures ORDER BY image_id, code"
     lost = "The worker died or fell silent while it held this photo (attempt 1)."
     assert rows(engine, query) == [
         ("process", job, "A", image_id, "A-0.jpg", None, "inference_failed", "No.", 1, ["c@1"]),
@@ -228,7 +253,10 @@ def test_failures_of_a_photo_stand_in_one_row_for_all_models_that_failed_alike(e
 def test_failures_hold_the_rows_an_ingest_refused_and_can_be_asked_for_by_job(engine: sa.Engine) -> None:
     with engine.begin() as connection:
         first, second = (jobs.create(connection, "ingest", "products.csv") for _ in range(2))
-        errors = [RowError(2, "A", "a.jpg", "missing_file", "a.jpg is not there"), RowError(9, None, None, "x", "X.")]
+        errors = [
+            RowError(2, "A", "a.jpg", "missing_file", "a.jpg is not there"),
+            RowError(9, None, None, "x", "X."),
+        ]
         acceptance.record_errors(connection, first, "/shop/products.csv", errors)
         acceptance.record_errors(connection, second, "/shop/products.csv", errors[:1])
     with engine.connect() as connection:
@@ -252,4 +280,9 @@ def test_a_job_over_photos_that_are_there_plans_those_that_lack_the_model(engine
         job, added = jobs.plan_existing(connection, version, "product-type@1", [], None)
         assert added == 2
         (found,) = jobs.progress(connection, job_id=job)
-    assert (found.kind, found.subject, found.state, found.items) == ("process", "product-type@1", "running", 2)
+    assert (found.kind, found.subject, found.state, found.items) == (
+        "process",
+        "product-type@1",
+        "running",
+        2,
+    )

@@ -9,7 +9,16 @@ import pytest
 import sqlalchemy as sa
 
 from catalog.ledger import Chunk, Ledger
-from tests.catalog.shop import add_images, add_version, execute, expire_leases, make_ledger, plan, states, stored
+from tests.catalog.shop import (
+    add_images,
+    add_version,
+    execute,
+    expire_leases,
+    make_ledger,
+    plan,
+    states,
+    stored,
+)
 from workers.publisher import Publisher
 from workers.sweeper import sweep
 
@@ -30,7 +39,9 @@ class ListQueue:
         self.messages += chunks
 
 
-def make_publisher(ledger: Ledger, queue: ListQueue, *, chunk_size: int = 4, max_published: int = 5) -> Publisher:
+def make_publisher(
+    ledger: Ledger, queue: ListQueue, *, chunk_size: int = 4, max_published: int = 5
+) -> Publisher:
     return Publisher(ledger, queue, chunk_size=chunk_size, max_published=max_published)
 
 
@@ -66,7 +77,9 @@ def test_a_large_room_is_filled_in_several_rounds(engine: sa.Engine) -> None:
 
 
 @pytest.mark.parametrize("lost_by", ["flush", "broker away"])
-def test_messages_that_are_gone_are_sent_again_once_the_queue_is_empty(engine: sa.Engine, lost_by: str) -> None:
+def test_messages_that_are_gone_are_sent_again_once_the_queue_is_empty(
+    engine: sa.Engine, lost_by: str
+) -> None:
     images, version = add_images(engine, 10), add_version(engine).id
     plan(engine, images, version)
     queue, ledger = ListQueue(), make_ledger(engine, chunk_size=4)

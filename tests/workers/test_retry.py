@@ -56,7 +56,9 @@ def quarantined(code: str, reason: str = "no") -> Quarantined:
     ],
     ids=lambda value: f"{type(value).__name__}" if isinstance(value, Exception) else None,
 )
-def test_an_error_and_its_attempts_decide(error: Exception, attempts: int, expected: Retry | Quarantined) -> None:
+def test_an_error_and_its_attempts_decide(
+    error: Exception, attempts: int, expected: Retry | Quarantined
+) -> None:
     assert POLICY.decide(KEY, error, attempts) == expected
 
 
