@@ -43,9 +43,8 @@ class Accepted:
 
 
 def known_photos(connection: sa.Connection, hashes: Sequence[str]) -> set[str]:
-    """Which of these photos (SHA-256, hex) are in the catalog already."""
-    query = sa.text("SELECT sha256 FROM images WHERE sha256 = ANY(CAST(:hashes AS text[]))")
-    return set(connection.scalars(query, {"hashes": list(hashes)}))
+    """Which of these photos (SHA-256, hex) need no upload: in the catalog, and not missed in the store."""
+    return set(connection.scalars(_KNOWN, {"hashes": list(hashes)}))
 
 
 def accept(
@@ -59,6 +58,7 @@ def accept(
     images, photos_new = _images(connection, list(photos.values()))
     _links(connection, batch, products, images)
     work = Ledger.plan(connection, job_id, list(images.values()), version_ids)
+    work += connection.execute(_REOPEN, {"image_ids": list(images.values())}).rowcount
     return Accepted(new, changed, photos_new, work)
 
 
@@ -177,6 +177,23 @@ _INSERT_IMAGES = sa.text(
     SELECT * FROM unnest(CAST(:hashes AS text[]), CAST(:keys AS text[]), CAST(:formats AS text[]),
                          CAST(:sizes AS bigint[]), CAST(:widths AS int[]), CAST(:heights AS int[]))
     ON CONFLICT DO NOTHING
+    """
+)
+
+_KNOWN = sa.text(
+    """
+    SELECT sha256 FROM images i WHERE sha256 = ANY(CAST(:hashes AS text[])) AND NOT EXISTS (
+        SELECT FROM work_items w WHERE w.image_id = i.id AND w.error_code = 'object_missing')
+    """
+)
+
+# Photos that were missed in the store have just been uploaded again.
+_REOPEN = sa.text(
+    """
+    UPDATE work_items SET state = 'pending', attempts = 0, next_attempt_at = now(), published_at = NULL,
+           error_code = NULL, error_reason = NULL, finished_at = NULL
+    WHERE image_id = ANY(CAST(:image_ids AS bigint[])) AND error_code = 'object_missing'
+      AND state IN ('quarantined', 'retry')
     """
 )
 

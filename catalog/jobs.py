@@ -70,7 +70,10 @@ class Failure:
 
 
 def create(connection: sa.Connection, kind: JobKind, subject: str) -> int:
-    """Open a job; work may be added until `close`."""
+    """Open a job; work may be added until `close`. An ingest of the same manifest that was killed is closed."""
+    if kind == "ingest":
+        killed = sa.update(Job).where(Job.kind == kind, Job.subject == subject, Job.closed_at.is_(None))
+        connection.execute(killed.values(closed_at=sa.func.now(), summary={"interrupted": True}))
     return connection.execute(
         sa.insert(Job).values(kind=kind, subject=subject).returning(Job.id)
     ).scalar_one()

@@ -30,6 +30,9 @@ def server(endpoints: Endpoints) -> Iterator[sa.Engine]:
     """A connection that may create databases; `TEMPLATE` is migrated."""
     engine = sa.create_engine(endpoints.database_url, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
+        for setting in ("fsync", "full_page_writes", "synchronous_commit"):  # these databases may be lost
+            connection.execute(sa.text(f"ALTER SYSTEM SET {setting} = off"))
+        connection.execute(sa.text("SELECT pg_reload_conf()"))
         connection.execute(sa.text(f"CREATE DATABASE {TEMPLATE}"))
     template = sa.create_engine(sa.make_url(endpoints.database_url).set(database=TEMPLATE))
     migrate.upgrade(template)

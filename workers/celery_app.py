@@ -6,8 +6,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from celery import Celery
+from redis import Redis
 
 from catalog.ledger import Chunk
+from workers.publisher import Publisher
+from workers.runtime import Runtime
 from workers.settings import Settings, settings
 
 VISIBILITY_TIMEOUT = 3600  # seconds until Redis hands an unacknowledged message to another worker
@@ -49,17 +52,26 @@ app = configure(Celery("tagmill"), settings())
 
 
 class CeleryQueue:
-    """The queue of chunks, on the application's broker."""
+    """The queue of chunks, on the application's broker. Raises RedisError at once where Redis does not answer."""
 
-    def __init__(self, application: Celery) -> None:
+    def __init__(self, application: Celery, config: Settings) -> None:
         self._app = application
+        self._config = config
 
     def depth(self) -> int:
-        with self._app.connection_for_read() as connection:
-            return int(connection.default_channel.client.llen(self._app.conf.task_default_queue))
+        url = self._config.redis_url.get_secret_value()
+        with Redis.from_url(url, socket_timeout=10, socket_connect_timeout=10) as client:
+            return int(client.llen(self._config.queue))
 
     def send(self, chunks: Iterable[Chunk]) -> None:
         with self._app.connection_for_write() as connection, self._app.amqp.Producer(connection) as producer:
             for chunk in chunks:
                 arguments: dict[str, Any] = {"job_id": chunk.job_id, "image_ids": chunk.image_ids}
                 self._app.send_task("tagmill.process_chunk", kwargs=arguments, producer=producer)
+
+
+def publisher(runtime: Runtime) -> Publisher:
+    """The way from a runtime's ledger to the queue."""
+    config = runtime.settings
+    queue = CeleryQueue(app, config)
+    return Publisher(runtime.ledger, queue, chunk_size=config.chunk_size, max_published=config.max_published)

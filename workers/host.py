@@ -8,9 +8,8 @@ from typing import Any
 
 from celery.signals import setup_logging, worker_ready, worker_shutting_down
 
-from workers.celery_app import CeleryQueue, app
+from workers.celery_app import publisher
 from workers.logs import configure_logs
-from workers.publisher import Publisher
 from workers.runtime import Runtime
 from workers.settings import settings
 from workers.sweeper import Periodic, sweep
@@ -29,10 +28,9 @@ def _logs(**_: Any) -> None:
 @worker_ready.connect  # type: ignore[untyped-decorator]
 def _start(**_: Any) -> None:
     config = settings()
-    ledger = Runtime(config).ledger
-    queue = CeleryQueue(app)
-    publisher = Publisher(ledger, queue, chunk_size=config.chunk_size, max_published=config.max_published)
-    _threads.append(Periodic("sweep", config.sweep_seconds, lambda: sweep(ledger, publisher)))
+    runtime = Runtime(config)
+    ledger, way_out = runtime.ledger, publisher(runtime)
+    _threads.append(Periodic("sweep", config.sweep_seconds, lambda: sweep(ledger, way_out)))
     if os.environ.get(DRAIN):
         _threads.append(
             Periodic("drain", DRAIN_POLL_SECONDS, lambda: _stop_when_drained(ledger.has_open_items()))

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import structlog
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
+
 from catalog import versions
 from catalog.error_report import ErrorReport, report_path
 from catalog.ingest import Ingest, Summary
 from catalog.manifests import Manifest, open_manifest
 from catalog.sources import Sources
-from workers.publisher import Publisher
 from workers.runtime import Runtime
+
+log = structlog.get_logger()
 
 
 def ingest_manifest(
@@ -44,7 +49,7 @@ def ingest_manifest(
             Sources(manifest.base, roots=roots, store=runtime.store, max_bytes=runtime.settings.max_bytes),
             runtime.limits,
             [version.id for version in wanted],
-            publisher(runtime).publish_due,
+            lambda: publish_due(runtime),
             threads=threads,
         )
         with ErrorReport(report_path(location)) as report:
@@ -54,10 +59,15 @@ def ingest_manifest(
     return summary, report
 
 
-def publisher(runtime: Runtime) -> Publisher:
-    """The way from this runtime's ledger to the queue."""
-    from workers.celery_app import CeleryQueue, app  # reads the settings when imported
+def publish_due(runtime: Runtime) -> int:
+    """Publish what is due; returns how many messages were sent.
 
-    config = runtime.settings
-    queue = CeleryQueue(app)
-    return Publisher(runtime.ledger, queue, chunk_size=config.chunk_size, max_published=config.max_published)
+    A queue that does not answer is no error: the work is committed, and the next sweep publishes it.
+    """
+    from workers.celery_app import publisher  # reads the settings when imported
+
+    try:
+        return publisher(runtime).publish_due()
+    except (RedisError, OperationalError) as error:
+        log.warning("queue away; workers publish this work when it is back", error=str(error))
+        return 0

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from uuid import UUID, uuid4
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 
 from catalog.ledger import ClaimedImage, Ledger
 from catalog.outcomes import ItemKey
@@ -71,7 +71,7 @@ class Pipeline:
             with heartbeat(self._ledger, token, self._beat_seconds):
                 try:
                     refused = self._work(token, claimed)
-                except SQLAlchemyError:  # nobody's fault but the database's
+                except (OperationalError, InterfaceError):  # the database is away: nobody's fault
                     self._give_back(token)
                     raise
                 except Exception as error:

@@ -10,6 +10,8 @@ from catalog.ledger import Chunk, Ledger
 
 # A message can be under way, popped and not yet claimed, for this long.
 MESSAGE_IN_TRANSIT = timedelta(seconds=10)
+# In a queue that never runs empty, a message is taken for lost after this. If it was only slow, it is doubled.
+MESSAGE_LOST = timedelta(hours=2)
 
 
 class Queue(Protocol):
@@ -43,7 +45,7 @@ class Publisher:
         return sent
 
     def recover_lost(self) -> int:
-        """Publish again what was published into a queue that is empty now: its messages are gone."""
-        if self._queue.depth() == 0:
-            self._ledger.forget_published(MESSAGE_IN_TRANSIT)
+        """Publish again what was published into a queue that is empty now, or too long ago: its messages are gone."""
+        empty = self._queue.depth() == 0
+        self._ledger.forget_published(MESSAGE_IN_TRANSIT if empty else MESSAGE_LOST)
         return self.publish_due()

@@ -38,7 +38,7 @@ class Settings(BaseSettings):
         30.0, gt=0.5, description="a silent worker's items are taken back after this"
     )
     sweep_seconds: float = Field(10.0, gt=0.1, description="how often each worker host sweeps")
-    max_attempts: int = Field(4, ge=1, le=20, description="claims of an item before it is quarantined")
+    max_attempts: int = Field(4, ge=2, le=20, description="claims of an item before it is quarantined")
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
     concurrency: int | None = Field(None, ge=1, description="processes; default: one a core, or one a GPU")

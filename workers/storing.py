@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from uuid import UUID
 
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from catalog.asset_store import AssetStore, mask_key
 from catalog.ledger import Ledger
@@ -51,7 +51,7 @@ class Storer:
     def _settle(self, token: UUID, outcomes: Sequence[Outcome]) -> int:
         try:
             return self._ledger.settle(token, outcomes)
-        except OperationalError:
+        except (OperationalError, InterfaceError):
             raise
         except DBAPIError as error:
             raise RefusedRow(str(error.orig)) from error

@@ -8,12 +8,11 @@ import structlog
 import torch
 from billiard.process import current_process
 
-from workers.celery_app import CeleryQueue, app
+from workers.celery_app import app, publisher
 from workers.device import device_of, worker_shape
 from workers.fetching import Fetcher
 from workers.model_cache import ModelCache
 from workers.pipeline import Pipeline
-from workers.publisher import Publisher
 from workers.retry import RetryPolicy
 from workers.runtime import Runtime
 from workers.settings import settings
@@ -34,9 +33,7 @@ def process_chunk(job_id: int, image_ids: list[int]) -> None:
 @app.task(name="tagmill.sweep")  # type: ignore[untyped-decorator]
 def sweep_task() -> None:
     """Take back expired leases and publish what no message carries."""
-    config, ledger = settings(), runtime().ledger
-    queue = CeleryQueue(app)
-    sweep(ledger, Publisher(ledger, queue, chunk_size=config.chunk_size, max_published=config.max_published))
+    sweep(runtime().ledger, publisher(runtime()))
 
 
 @cache

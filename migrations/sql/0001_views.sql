@@ -5,13 +5,7 @@ CREATE VIEW serving_versions AS
 SELECT id, name, version, task FROM model_versions WHERE state = 'serving';
 COMMENT ON VIEW serving_versions IS 'Model versions whose results the product_* views show';
 
-CREATE FUNCTION threshold_of(model text, label text) RETURNS real
-LANGUAGE sql STABLE PARALLEL SAFE
-RETURN coalesce(
-    (SELECT t.threshold FROM thresholds t WHERE t.model_name = threshold_of.model AND t.label = threshold_of.label),
-    (SELECT t.threshold FROM thresholds t WHERE t.model_name = threshold_of.model AND t.label = ''),
-    0.5);
-COMMENT ON FUNCTION threshold_of IS 'The score from which a label of a model counts: its own, else the model''s, else 0.5';
+-- A label counts from its own threshold, else from its model's (the row with an empty label), else from 0.5.
 
 CREATE VIEW product_tags AS
 SELECT p.sku, p.id AS product_id, pi.image_id, c.label, c.score, m.name AS model, m.version AS model_version,
@@ -20,7 +14,9 @@ FROM classifications c
 JOIN serving_versions m ON m.id = c.model_version_id
 JOIN product_images pi ON pi.image_id = c.image_id
 JOIN products p ON p.id = pi.product_id
-WHERE c.score >= threshold_of(m.name, c.label)
+LEFT JOIN thresholds own ON own.model_name = m.name AND own.label = c.label
+LEFT JOIN thresholds general ON general.model_name = m.name AND general.label = ''
+WHERE c.score >= coalesce(own.threshold, general.threshold, 0.5)
   AND NOT EXISTS (SELECT FROM overrides o WHERE o.product_id = p.id AND o.label = c.label)
 UNION ALL
 SELECT p.sku, p.id, NULL, o.label, 1.0::real, NULL, NULL, 'person'
@@ -39,7 +35,9 @@ FROM detections d
 JOIN serving_versions m ON m.id = d.model_version_id
 JOIN product_images pi ON pi.image_id = d.image_id
 JOIN products p ON p.id = pi.product_id
-WHERE d.score >= threshold_of(m.name, d.label);
+LEFT JOIN thresholds own ON own.model_name = m.name AND own.label = d.label
+LEFT JOIN thresholds general ON general.model_name = m.name AND general.label = ''
+WHERE d.score >= coalesce(own.threshold, general.threshold, 0.5);
 COMMENT ON VIEW product_detections IS 'Objects found in photos of products, above their threshold';
 COMMENT ON COLUMN product_detections.ordinal IS '0 is the surest of the photo';
 COMMENT ON COLUMN product_detections."left" IS 'Pixels of the original photo after EXIF orientation, from its left edge';
@@ -51,7 +49,9 @@ FROM segments s
 JOIN serving_versions m ON m.id = s.model_version_id
 JOIN product_images pi ON pi.image_id = s.image_id
 JOIN products p ON p.id = pi.product_id
-WHERE s.score >= threshold_of(m.name, s.label);
+LEFT JOIN thresholds own ON own.model_name = m.name AND own.label = s.label
+LEFT JOIN thresholds general ON general.model_name = m.name AND general.label = ''
+WHERE s.score >= coalesce(own.threshold, general.threshold, 0.5);
 COMMENT ON VIEW product_segments IS 'Labels of the masks of photos of products, with share of the photo and tight box';
 COMMENT ON COLUMN product_segments.area IS 'Share of the photo''s pixels, 0 to 1';
 COMMENT ON COLUMN product_segments.mask_key IS 'Object key of the mask, a PNG of the photo''s size whose pixel values are label numbers';

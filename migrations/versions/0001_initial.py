@@ -46,6 +46,5 @@ def upgrade() -> None:
 def downgrade() -> None:
     for view in VIEWS:
         op.execute(f"DROP VIEW {view}")
-    op.execute("DROP FUNCTION threshold_of")
     for table in TABLES:
         op.execute(f"DROP TABLE {table}")

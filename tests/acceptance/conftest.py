@@ -33,7 +33,12 @@ class System:
     def run(self, *arguments: str, expect: int = 0) -> str:
         """A command's standard output; its exit code must be `expect`."""
         done = subprocess.run(
-            [*TAGMILL, *arguments], env=self.environment, capture_output=True, text=True, timeout=120, check=False
+            [*TAGMILL, *arguments],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
         )
         assert done.returncode == expect, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done.stdout

@@ -18,7 +18,19 @@ from torchvision.models import get_model
 from tests.acceptance.conftest import TAGMILL, System
 from tests.acceptance.photos import write_catalog
 
-COMMANDS = ("up", "down", "migrate", "psql", "flower", "ingest", "process", "worker", "status", "models", "demo")
+COMMANDS = (
+    "up",
+    "down",
+    "migrate",
+    "psql",
+    "flower",
+    "ingest",
+    "process",
+    "worker",
+    "status",
+    "models",
+    "demo",
+)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

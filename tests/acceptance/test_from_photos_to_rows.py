@@ -55,7 +55,9 @@ def check_objects(system: System, store: S3AssetStore) -> None:
     """Originals and masks are in the store under their hashes; a mask has its photo's size."""
     originals = {row.object_key for row in system.rows("SELECT object_key FROM images")}
     assert set(store.list("images/")) == originals
-    masks = system.rows("SELECT mask_key, width, height, sha256 FROM segments JOIN images i ON i.id = image_id")
+    masks = system.rows(
+        "SELECT mask_key, width, height, sha256 FROM segments JOIN images i ON i.id = image_id"
+    )
     assert masks
     for row in masks[:5]:
         assert row.mask_key == f"masks/product-mask@1/{row.sha256}.png"

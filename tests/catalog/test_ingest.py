@@ -253,6 +253,28 @@ def test_the_same_manifest_again_makes_no_new_work_and_changes_nothing(shop: Sho
     assert found == {"rows": 3, "photos": 3, "photos_known": 3}
 
 
+def test_a_photo_that_is_gone_from_the_store_is_mended_by_ingesting_it_again(shop: Shop) -> None:
+    shop.photos("a.png", "b.png")
+    manifest = shop.csv(("A", "a.png"), ("B", "b.png"), header=("sku", "photo"))
+    shop.ingest(manifest)
+    key = rows(
+        shop.engine,
+        "SELECT i.object_key FROM images i JOIN product_images ON image_id = i.id WHERE source = 'a.png'",
+    )[0][0]
+    shop.store.delete(key)
+    with shop.engine.begin() as connection:
+        connection.execute(
+            sa.text(
+                "UPDATE work_items SET state = 'quarantined', error_code = 'object_missing', attempts = 4 "
+                "FROM images i WHERE i.id = image_id AND object_key = :key"
+            ),
+            {"key": key},
+        )
+    assert shop.ingest(manifest).work_new == 2
+    shop.check_whole()
+    assert rows(shop.engine, "SELECT DISTINCT state, attempts FROM work_items") == [("pending", 0)]
+
+
 def test_a_photo_of_several_products_is_stored_and_worked_on_once(shop: Shop) -> None:
     shop.photos("a.png")
     (shop.folder / "b.png").write_bytes((shop.folder / "a.png").read_bytes())

@@ -155,7 +155,7 @@ def test_two_versions_of_a_name_cannot_serve_at_once(engine: sa.Engine) -> None:
 
 def test_a_jobs_progress_goes_from_adding_to_running_to_finished(engine: sa.Engine) -> None:
     images, version = add_images(engine, 6), add_version(engine).id
-    job, other = plan(engine, images, version), plan(engine, images, version)
+    job = plan(engine, images, version)
     ledger, token = make_ledger(engine), uuid4()
 
     def counts(job_id: int) -> dict[str, Any]:
@@ -165,6 +165,8 @@ def test_a_jobs_progress_goes_from_adding_to_running_to_finished(engine: sa.Engi
         return {name: getattr(found, name) for name in wanted if getattr(found, name)}
 
     assert counts(job) == {"state": "adding", "items": 6, "pending": 6}
+    other = plan(engine, images, version)  # the same manifest again: whoever added before is not adding any more
+    assert counts(job) == {"state": "running", "items": 6, "pending": 6}
     with engine.begin() as connection:
         jobs.close(connection, job, {"rows": 6})
         jobs.close(connection, other, {})

@@ -165,7 +165,9 @@ def test_results_after_a_lost_lease_are_refused(bench: Bench) -> None:
     def lose_the_lease(batch: Tensor) -> None:
         del batch
         with bench.engine.begin() as connection:
-            connection.execute(sa.text("UPDATE work_items SET lease_expires_at = now() - interval '1 second'"))
+            connection.execute(
+                sa.text("UPDATE work_items SET lease_expires_at = now() - interval '1 second'")
+            )
         bench.ledger.sweep()
 
     bench.before = lose_the_lease

@@ -13,7 +13,7 @@ from catalog.error_report import ErrorReport
 from catalog.ingest import Summary
 from catalog.manifests import Manifest
 from workers.cli.console import err, out, print_json
-from workers.intake import ingest_manifest, publisher
+from workers.intake import ingest_manifest, publish_due
 from workers.runtime import Runtime
 from workers.settings import settings
 
@@ -87,7 +87,7 @@ def process(
     with runtime.engine.begin() as connection:
         version = versions.find(connection, model)
         job_id, added = jobs.plan_existing(connection, version.id, version.key, sku or (), limit)
-    publisher(runtime).publish_due()
+    publish_due(runtime)
     if as_json:
         print_json({"job_id": job_id, "model": version.key, "work_new": added})
     else:

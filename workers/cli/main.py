@@ -7,6 +7,7 @@ import sys
 from importlib.metadata import version
 from typing import Annotated
 
+import structlog
 import typer
 from pydantic import ValidationError
 from rich.markup import escape
@@ -42,6 +43,9 @@ def _root(
 
 def main() -> None:
     """Run the command line. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done but some rows were refused."""
+    structlog.configure(
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr)
+    )  # standard output is for results
     try:
         app()
     except (CatalogError, ModelError, ServiceError) as error:

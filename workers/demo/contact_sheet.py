@@ -20,8 +20,8 @@ from workers.demo.seen import Seen
 from workers.demo.workload import Throughput
 
 TEMPLATE = "contact_sheet.html.j2"
-MASK_COLOUR = (37, 99, 235)
-_SHELF_SIDE, _PAIR_SIDE, _THUMB_SIDE, _MASK_SIDE = 680, 420, 112, 340
+MASK_COLOUR = (0, 190, 255)
+_SHELF_SIDE, _PAIR_SIDE, _THUMB_SIDE = 680, 420, 112
 _TILES = 60
 
 
@@ -90,7 +90,7 @@ class _View:
             "width": photo.width,
             "height": photo.height,
             "uri": pictures.photo(self._store.get(photo.object_key), _SHELF_SIDE),
-            "mask": pictures.overlay(mask, MASK_COLOUR, _MASK_SIDE),
+            "mask": pictures.overlay(mask, MASK_COLOUR, _SHELF_SIDE),
             "boxes": [
                 {**_box(score.edges(one)), "label": one.label, "score": one.score, "right": right}
                 for one, right in zip(photo.shown, verdicts, strict=True)

@@ -20,10 +20,10 @@ from models.starter.shelf import ShelfPhoto, compose
 from workers.demo import answers
 from workers.demo.answers import Answers, Shelf
 from workers.demo.shop import CURRENCY, Listing, display, product
-from workers.device import cores
 
 MANIFEST = "products.csv"
 SEED = 20_260_000
+_THREADS = 4  # most of composing is array arithmetic, during which other threads run
 # How many photos a display has, in turn.
 _PHOTOS_OF_DISPLAYS = (1, 1, 2, 1, 3)
 _PHOTO_COLUMNS = tuple(f"photo_{n}" for n in range(1, max(_PHOTOS_OF_DISPLAYS) + 1))
@@ -95,7 +95,7 @@ def _write_shelves(
     on_progress: Callable[[int], None],
 ) -> None:
     places = list(_places(shelves))
-    with ThreadPoolExecutor(cores()) as pool:
+    with ThreadPoolExecutor(_THREADS) as pool:
         composed = pool.map(lambda n: compose(sample.photos, sample.labels, SEED + n), range(shelves))
         for done, (shelf, (listing, path)) in enumerate(zip(composed, places, strict=True), start=1):
             sha256 = _put(folder / path, _jpeg(shelf))

@@ -6,11 +6,13 @@ import base64
 import io
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from workers.demo.score import BoolMask
 
 _WEBP = {"format": "WEBP", "method": 4}
+_TINT, _OPAQUE = 0.2, 1.0
+_OUTLINE = 2  # pixels
 
 
 def as_is(data: bytes, content_type: str) -> str:
@@ -25,10 +27,12 @@ def photo(data: bytes, longest: int) -> str:
 
 
 def overlay(mask: BoolMask, colour: tuple[int, int, int], longest: int) -> str:
-    """`mask` in one colour, all else transparent."""
-    alpha = _shrunk(Image.fromarray(mask.astype(np.uint8) * 255), longest)
-    picture = Image.new("RGBA", alpha.size, (*colour, 0))
-    picture.putalpha(alpha)
+    """`mask` as a tint with an outline in one colour, all else transparent."""
+    cover = _shrunk(Image.fromarray(mask.astype(np.uint8) * 255), longest)
+    inner = cover.filter(ImageFilter.MinFilter(2 * _OUTLINE + 1))
+    tint = np.asarray(cover, np.float32) * _OPAQUE - np.asarray(inner, np.float32) * (_OPAQUE - _TINT)
+    picture = Image.new("RGBA", cover.size, (*colour, 0))
+    picture.putalpha(Image.fromarray(tint.astype(np.uint8)))
     return _webp(picture, lossless=True)
 
 

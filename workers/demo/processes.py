@@ -8,12 +8,15 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from catalog.errors import CatalogError
 
+# -P: a folder `workers` where the user happens to stand is not ours.
+COMMAND = (sys.executable, "-P", "-m", "workers.cli", "worker", "--drain")
 _TAIL_LINES = 15
 _EXITS_BY_ITSELF = 20.0  # seconds a drained worker is given
 _EXITS_WHEN_ASKED = 40.0
@@ -26,20 +29,24 @@ class WorkerDied(CatalogError):
 class Worker:
     """`tagmill worker --drain` in a process group of its own; it does not outlive the `with` block."""
 
-    def __init__(self, log: Path) -> None:
+    def __init__(self, log: Path, command: Sequence[str] = COMMAND) -> None:
         self.log = log
+        self._command = tuple(command)
         self.starts = 0
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
         return self
 
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
     def ensure_running(self) -> None:
         """Start it, or start it again after it was drained. Raises WorkerDied when it failed."""
-        code = None if self._process is None else self._process.poll()
-        if self._process is not None and code is None:
+        if self.running:
             return
-        if code:
+        if self._process is not None and (code := self._process.returncode):
             raise WorkerDied(
                 f"the worker ended with exit code {code}. The end of {self.log}:\n{self._tail()}"
             )
@@ -47,10 +54,9 @@ class Worker:
             raise WorkerDied(f"the worker ended {self.starts} times with work left over, see {self.log}")
         self.starts += 1
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "workers.cli", "worker", "--drain"]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                command,
+                self._command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -67,10 +73,10 @@ class Worker:
         if kind is None and _ended(process, _EXITS_BY_ITSELF):
             return
         process.terminate()
-        if not _ended(process, _EXITS_WHEN_ASKED):
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+        _ended(process, _EXITS_WHEN_ASKED)
+        with contextlib.suppress(ProcessLookupError):  # children of a worker that was killed live on
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
     def _tail(self) -> str:
         lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()

@@ -43,8 +43,8 @@ def most_similar(sku: str) -> Question:
 
 def answer(connection: sa.Connection, question: Question) -> Answered:
     """Ask the database."""
-    # As the driver takes it: a colon in the text is a colon, not a parameter.
-    result = connection.exec_driver_sql(question.sql)
+    # As the driver takes it, where a colon is a colon and not a parameter; to the driver a percent sign is one.
+    result = connection.exec_driver_sql(question.sql.replace("%", "%%"))
     rows = tuple(tuple(_plain(value) for value in row) for row in result)
     return Answered(question, tuple(result.keys()), rows)
 

@@ -59,7 +59,9 @@ def tell_answers(voice: Voice, answered: Sequence[Answered]) -> None:
     for one in answered:
         voice.console.print()
         voice.say(f"[bold]{escape(one.question.ask)}[/bold]")
-        voice.console.print(Padding(f"[cyan]{escape(one.question.sql)}[/cyan]", (0, 0, 1, 5)))
+        for line in one.question.sql.splitlines():
+            voice.say(f"  [cyan]{escape(line)}[/cyan]")
+        voice.console.print()
         numbers = [
             bool(one.rows) and isinstance(one.rows[0][n], int | float) for n in range(len(one.columns))
         ]
@@ -131,25 +133,19 @@ def as_document(result: Result) -> dict[str, Any]:
 
 
 def _speed(result: Result) -> list[tuple[str, str, str]]:
-    rate = result.ingest.photos / result.ingest.seconds if result.ingest.seconds else 0.0
-    known = " (all known before)" if not result.ingest.photos_new else ""
-    lines = [
-        ("ingest", f"{result.ingest.seconds:.1f} s", f"{result.ingest.photos:,} photos, {rate:,.0f}/s{known}")
-    ]
-    if (throughput := result.throughput) is None:
+    ingest, throughput = result.ingest, result.throughput
+    rate = ingest.photos / ingest.seconds if ingest.seconds else 0.0
+    known = "" if ingest.photos_new else ", all known before"
+    lines = [("ingest", f"{ingest.seconds:.1f} s", f"{ingest.photos:,} photos, {rate:,.0f}/s{known}")]
+    if throughput is None:
         return lines
-    earlier = ", measured in an earlier run" if result.done.worker_seconds is None else ""
-    note = f"photos/s through {throughput.models} models, first to last result: {throughput.seconds:.1f} s{earlier}"
+    seconds = result.done.worker_seconds
+    when = "first to last result" if seconds else "in an earlier run"
+    note = f"photos/s, {throughput.models} models, {throughput.seconds:.1f} s {when}"
     lines.append(("throughput", f"{throughput.photos_per_second or 0:.1f}", note))
-    if (seconds := result.done.worker_seconds) is not None:
-        worked = throughput.photos / seconds if seconds else 0.0
-        lines.append(
-            (
-                "with start-up",
-                f"{worked:.1f}",
-                f"photos/s, workers started and models loaded: {seconds:.1f} s",
-            )
-        )
+    if seconds:
+        rate = throughput.photos / seconds
+        lines.append(("with start-up", f"{rate:.1f}", f"photos/s from the workers' start, {seconds:.1f} s"))
     return lines
 
 

@@ -17,11 +17,12 @@ from workers.demo.report import Result
 from workers.demo.seen import FAST_MASK, Seen
 from workers.demo.voice import Voice
 from workers.demo.work import Done, Plan, plan, work_off
-from workers.intake import ingest_manifest, publisher
+from workers.intake import ingest_manifest, publish_due
 from workers.runtime import Runtime
 
 SHEET = "contact-sheet.html"
 HANDFUL = 12
+_FEW_PRODUCTS = 3
 _SHELVES_SHOWN = 12
 _ALIKE_SHOWN = ("Dress", "Bag", "Ankle boot", "Sandal", "Trouser")
 
@@ -65,17 +66,20 @@ def _ingest(runtime: Runtime, folder: Path, voice: Voice) -> Summary:
 
 
 def _handful(answers: Answers) -> list[str]:
-    """The first shelf photos whose display has no other: those get the fine mask as well."""
+    """The first shelf photos of a few products whose display has no other: those get the fine mask as well.
+
+    The network behind it cuts out what stands out in a photo, which among many products has no one answer.
+    """
     photos_of = Counter(shelf.sku for shelf in answers.shelves.values())
     alone = [sha256 for sha256, shelf in answers.shelves.items() if photos_of[shelf.sku] == 1]
-    return alone[:HANDFUL]
+    return sorted(alone, key=lambda sha256: len(answers.shelves[sha256].labels) > _FEW_PRODUCTS)[:HANDFUL]
 
 
 def _work(runtime: Runtime, planned: Plan, home: Path, voice: Voice) -> Done:
     log = home / "logs" / "worker.log"
     voice.heading("Workers: fetch, decode, predict, store")
     voice.say(f"{', '.join(version.key for version in planned.every)}; log {log}")
-    done = work_off(runtime, planned, publisher(runtime).publish_due, log, voice)
+    done = work_off(runtime, planned, lambda: publish_due(runtime), log, voice)
     if done.worker_seconds is None:
         voice.say("every photo was done before: nothing to infer")
     else:

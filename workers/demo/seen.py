@@ -101,7 +101,8 @@ _TAGS = sa.text(
 _BOXES = sa.text(
     """
     SELECT d.image_id, d.label, d.score, d."left", d.top, d."right", d.bottom,
-           d.score >= threshold_of(m.name, d.label) AS counts
+           EXISTS (SELECT FROM product_detections v WHERE v.model = m.name AND v.image_id = d.image_id
+                   AND v.ordinal = d.ordinal) AS counts
     FROM detections d
     JOIN serving_versions m ON m.id = d.model_version_id AND m.name = :model
     JOIN images i ON i.id = d.image_id

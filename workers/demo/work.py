@@ -68,6 +68,7 @@ def work_off(runtime: Runtime, plan: Plan, publish: Callable[[], object], log: P
     models = max(1, len(plan.every))
     started = time.monotonic()
     fast_seconds: float | None = None
+    had_work = False
     with Worker(log) as worker, voice.progress("photos", len(plan.images)) as update:
         while True:
             states, fine_states = run.look()
@@ -75,6 +76,7 @@ def work_off(runtime: Runtime, plan: Plan, publish: Callable[[], object], log: P
                 run.plan_fine()
                 states, fine_states = run.look()
             is_open = any(states[state] for state in workload.OPEN)
+            had_work |= is_open
             if not is_open and fast_seconds is None:
                 fast_seconds = time.monotonic() - started
             if not is_open and not any(fine_states[state] for state in workload.OPEN):
@@ -83,7 +85,6 @@ def work_off(runtime: Runtime, plan: Plan, publish: Callable[[], object], log: P
             closed = sum(count for state, count in states.items() if state not in (*workload.OPEN, "missing"))
             update(closed // models, _note(is_open, closed // models, time.monotonic() - started))
             time.sleep(_LOOK_SECONDS)
-        had_work = worker.starts > 0
     return Done(states, fine_states, run.items_new, fast_seconds if had_work else None)
 
 

@@ -18,12 +18,14 @@ class Throughput:
     """One job's run over the demo's photos, all models of it.
 
     `photos_per_second` counts the photos stored after the first transaction, over the time from that to the last:
-    a worker's start is not in it. `seconds_in_all` runs from the start of the ingest to the last result.
+    a worker's start is not in it. `ingest_seconds` is what the job's ingest took, None if it was interrupted;
+    `seconds_in_all` runs from the start of the ingest to the last result.
     """
 
     job_id: int
     photos: int
     models: int
+    ingest_seconds: float | None
     started_at: datetime
     first_finished_at: datetime
     last_finished_at: datetime
@@ -83,9 +85,10 @@ _THROUGHPUT = sa.text(
     ), firsts AS (
         SELECT job_id, min(finished_at) AS first FROM photos GROUP BY job_id
     )
-    SELECT job_id, count(*) AS photos, j.created_at AS started_at, min(p.finished_at) AS first_finished_at,
+    SELECT job_id, count(*) AS photos, CAST(j.summary->>'seconds' AS float) AS ingest_seconds,
+           j.created_at AS started_at, min(p.finished_at) AS first_finished_at,
            max(p.finished_at) AS last_finished_at, count(*) FILTER (WHERE p.finished_at > f.first) AS photos_after_first
     FROM photos p JOIN firsts f USING (job_id) JOIN jobs j ON j.id = p.job_id
-    GROUP BY job_id, j.created_at ORDER BY photos DESC, job_id DESC LIMIT 1
+    GROUP BY job_id, j.id ORDER BY photos DESC, job_id DESC LIMIT 1
     """
 )

@@ -1,8 +1,8 @@
--- Which photos show several products, and which products go together?
-SELECT sku,
-       image_id,
-       sum(items)                                                       AS items,
-       string_agg(items || ' x ' || label, ', ' ORDER BY items DESC, label) AS seen_together
+-- Which photos show several products, and what is seen together?
+SELECT sku, image_id,
+       sum(items)::int AS items,
+       string_agg(concat(items, ' ', label), ', '
+                  ORDER BY items DESC, label) AS together
 FROM (SELECT sku, image_id, label, count(*) AS items
       FROM product_detections
       GROUP BY sku, image_id, label) AS found

@@ -1,9 +1,7 @@
 -- Which products look most like this one?
-SELECT other.sku,
-       p.title,
-       p.brand,
-       p.price,
-       round((1 - (other.embedding <=> this.embedding))::numeric, 3) AS similarity
+SELECT other.sku, p.title, p.brand, p.price,
+       round((1 - (other.embedding <=> this.embedding))::numeric, 3)
+           AS similarity
 FROM product_embeddings AS this
 JOIN product_embeddings AS other USING (model, model_version)
 JOIN products AS p ON p.id = other.product_id

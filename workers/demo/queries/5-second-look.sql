@@ -1,11 +1,7 @@
--- Where do tagger and detector disagree? The photos a person should look at first.
-SELECT t.sku,
-       p.title,
-       p.brand,
-       t.label                          AS tagged,
-       round(t.score::numeric, 2)       AS tag_score,
-       d.label                          AS detected,
-       round(d.score::numeric, 2)       AS detection_score
+-- Where do tagger and detector disagree? A person should look there first.
+SELECT t.sku, p.title,
+       t.label AS tagged, round(t.score::numeric, 2) AS tag_score,
+       d.label AS detected, round(d.score::numeric, 2) AS box_score
 FROM product_tags t
 JOIN product_detections d USING (sku, image_id)
 JOIN products p USING (sku)
