@@ -41,11 +41,11 @@ class Progress:
 
     @property
     def items_per_second(self) -> float | None:
-        """From the first item that was finished to the last; None before there is a span to measure."""
+        """From the first item that was finished to the last; None while that span is under a second."""
         if not self.first_finished_at or not self.last_finished_at:
             return None
         seconds = (self.last_finished_at - self.first_finished_at).total_seconds()
-        return self.closed / seconds if seconds > 0 else None
+        return self.closed / seconds if seconds >= 1 else None
 
     @property
     def seconds_left(self) -> float | None:

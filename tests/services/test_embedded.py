@@ -223,3 +223,32 @@ def test_the_log_is_shown_when_a_server_does_not_start(home: Path) -> None:
     with pytest.raises(ServiceError, match=r"redis ended(.|\n)*Bad file format(.|\n)*redis\.log"):
         services.up(home)
     assert [one.state for one in services.status(home)] == ["running", "stopped", "running"]
+
+
+def test_a_port_that_a_stranger_takes_meanwhile_is_given_up(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The port was free when it was chosen; when Redis wants it, somebody else's Redis answers there."""
+    choose, taken = ports.choose, ports.choose(None, 26000)
+    stranger = subprocess.Popen(
+        [programs.redis_server(), "--port", str(taken), "--requirepass", "another", "--save", ""],
+        stdout=subprocess.DEVNULL,
+    )
+
+    def choose_the_taken_one_first(remembered: int | None, base: int, span: int = 400) -> int:
+        if base == 16379 and not chosen:
+            chosen.append(taken)
+            return taken
+        return choose(remembered, base, span)
+
+    chosen: list[int] = []
+    monkeypatch.setattr(ports, "choose", choose_the_taken_one_first)
+    try:
+        while ports.is_free(taken):
+            time.sleep(0.01)
+        endpoints = services.up(home)
+        with redis.Redis.from_url(endpoints.redis_url) as client:
+            assert client.ping()
+    finally:
+        stranger.kill()
+        stranger.wait()
+    assert chosen == [taken]
+    assert f":{taken}/" not in endpoints.redis_url

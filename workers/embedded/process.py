@@ -17,6 +17,7 @@ from workers.embedded.account import Account
 from workers.embedded.errors import ServerExitedError, ServiceError
 
 _LOG_LIMIT = 20_000_000
+_STRANGER_SECONDS = 2.0
 _TAIL_LINES = 15
 
 
@@ -66,7 +67,7 @@ class ServerProcess:
         """Returns once `ready()` holds. Raises `ServerExitedError` or, after `seconds`, `ServiceError`."""
         deadline = time.monotonic() + seconds
         pause = 0.01
-        while not ready():
+        while not self._answers(ready, log_from):
             if self.pid() is None:
                 raise ServerExitedError(f"{self.name} ended as it was started.\n{self.tail(log_from)}")
             if time.monotonic() > deadline:
@@ -76,6 +77,15 @@ class ServerProcess:
                 )
             time.sleep(pause)
             pause = min(pause * 1.5, 0.1)
+
+    def _answers(self, ready: Callable[[], bool], log_from: int) -> bool:
+        """`ready()`; where a stranger's server answered on the port, ours is just ending for want of it."""
+        try:
+            return ready()
+        except ServiceError:
+            if self._gone_within(_STRANGER_SECONDS):
+                raise ServerExitedError(f"{self.name} ended as it was started.\n{self.tail(log_from)}") from None
+            raise
 
     def stop(self, signals: Sequence[tuple[signal.Signals, float]]) -> bool:
         """Sends each signal in turn, waiting up to its seconds. False when nothing ran.
