@@ -21,7 +21,6 @@ from models.predictor import Predictor, load_predictors
 from models.starter import packing
 from models.starter.boxes import DetectMaps, decode_detections
 from models.starter.data import LABELS
-from models.starter.evaluate import average_precision, coco_results
 from models.starter.losses import assign, detection_loss, mask_loss
 from models.starter.network import EMBEDDING_WIDTH, StarterNetwork
 from models.starter.pack import starter_specs
@@ -247,6 +246,8 @@ def test_u2netp_takes_one_label() -> None:
 
 def test_average_precision_of_the_truth_is_one() -> None:
     pytest.importorskip("pycocotools")
+    from models.starter.evaluate import average_precision, coco_results
+
     sample = load_sample()
     photos = [compose(sample.photos, sample.labels, seed) for seed in range(3)]
     found = []
