@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 
 from catalog.errors import UnknownModel
-from catalog.tables import ModelVersion
+from catalog.tables import ModelVersion, Threshold
 from models.predictions import Task
 
 
@@ -110,4 +111,8 @@ def register(connection: sa.Connection, spec: dict[str, Any]) -> Version:
         "metrics": spec["metrics"],
     }
     inserted = connection.execute(sa.insert(ModelVersion).values(row).returning(*_COLUMNS)).one()
+    threshold = spec.get("options", {}).get("threshold")
+    if threshold is not None:  # a start; what people set stays
+        values = {"model_name": spec["name"], "label": "", "threshold": threshold}
+        connection.execute(postgresql.insert(Threshold).values(values).on_conflict_do_nothing())
     return Version(*inserted)

@@ -65,6 +65,7 @@ class Options(BaseModel):
     top_k: int = Field(default=5, ge=1, description="classify: labels stored a photo")
     min_score: float = Field(default=0.05, ge=0, le=1, description="detect: boxes below this are not stored")
     max_items: int = Field(default=100, ge=1, description="detect: boxes stored a photo")
+    threshold: float | None = Field(None, ge=0, le=1, description="score from which a label counts in views")
     num_classes: int | None = Field(
         default=None, ge=1, description="outputs of the network, where not those of the labels"
     )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 import sqlalchemy as sa
 
 from catalog import versions
 from catalog.errors import UnknownModel
-from tests.catalog.shop import add_version, execute
+from tests.catalog.shop import add_version, execute, rows, spec
 
 
 def test_the_first_version_of_a_name_serves_and_the_next_is_a_candidate(engine: sa.Engine) -> None:
@@ -85,3 +87,12 @@ def test_versions_with_the_same_weights_are_siblings_and_twins_are_of_one_name_a
         assert [version.key for version in siblings] == ["product-detector@1", "product-type@1"]
         assert versions.same_weights(connection, "product-type", "classify", "a" * 64) == [first]
         assert versions.same_weights(connection, "product-type", "detect", "a" * 64) == []
+
+
+def test_a_versions_threshold_is_where_its_labels_start_to_count(engine: sa.Engine) -> None:
+    with engine.begin() as connection:
+        versions.register(connection, spec(options={"threshold": 0.3}))
+        versions.register(connection, spec(version=2, options={"threshold": 0.9}))
+    assert rows(engine, "SELECT label, round(threshold::numeric, 2) FROM thresholds") == [
+        ("", Decimal("0.30"))
+    ]

@@ -144,6 +144,16 @@ def test_decoding_keeps_one_box_of_those_that_overlap() -> None:
     assert found["scores"].item() == pytest.approx(torch.tensor(2.0).sigmoid().item())
 
 
+def test_a_second_label_for_the_same_product_counts_half() -> None:
+    scores = torch.full((1, 10, 32, 32), -9.0)
+    scores[0, 3, 10, 10], scores[0, 5, 10, 10] = 2.0, 1.5
+    sides = torch.full((1, 4, 32, 32), float(np.log(4.0)))
+    (found,) = decode_detections(DetectMaps(scores, sides))
+    assert found["labels"].tolist() == [3, 5]
+    sure, doubted = torch.tensor([2.0, 1.5]).sigmoid().tolist()
+    assert found["scores"].tolist() == pytest.approx([sure, doubted / 2])
+
+
 def test_cells_go_to_the_smaller_of_two_products() -> None:
     boxes = torch.tensor([[[0.0, 0.0, 256.0, 256.0], [120.0, 120.0, 136.0, 136.0], [0.0, 0.0, 0.0, 0.0]]])
     labels = torch.tensor([[4, 7, -1]])
