@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import tempfile
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TextIO
@@ -44,12 +45,14 @@ class ErrorReport:
             self.path.unlink(missing_ok=True)
 
     def _open(self) -> TextIO:
-        try:
-            return self._partial.open("x", newline="", encoding="utf-8")
-        except OSError:  # the manifest may lie where nothing can be written: then into the current folder
-            self.path = Path.cwd() / self.path.name
-            self._partial = _partial(self.path)
-            return self._partial.open("x", newline="", encoding="utf-8")
+        # The manifest may lie where nothing can be written, and in a container the current folder, too.
+        for folder in (Path.cwd, tempfile.gettempdir):
+            try:
+                return self._partial.open("x", newline="", encoding="utf-8")
+            except OSError:
+                self.path = Path(folder()) / self.path.name
+                self._partial = _partial(self.path)
+        return self._partial.open("x", newline="", encoding="utf-8")
 
 
 def _partial(path: Path) -> Path:

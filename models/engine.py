@@ -16,16 +16,19 @@ from models.predictions import Task
 from models.preprocess import normalise
 from models.spec import STRIDE, Preprocessing
 
-CPU_BATCH = 4
-CUDA_BATCH = 64
-BATCH_SIDE = 320
-"""Side of the largest input at which a full batch is best; larger inputs go in smaller batches."""
+CPU_BATCH, CPU_SIDE = 4, 256
+CUDA_BATCH, CUDA_SIDE = 64, 320
 
 
 def best_batch(device: torch.device, side: int) -> int:
-    """Photos a micro-batch. On a CPU, more than 4 of 256 px fall out of its cache: 8 were a tenth slower."""
-    full = CUDA_BATCH if device.type == "cuda" else CPU_BATCH
-    return max(1, min(full, full * BATCH_SIDE**2 // side**2))
+    """Photos a micro-batch for an input of `side` pixels.
+
+    A CPU wants few: more than 4 of 256 px fall out of its cache. MobileNetV2 took 25 ms a photo by fours, 29 by
+    eights; U²-Net-p at 320 px took 0.70 s alone and 0.91 by twos, with 250 MB more.
+    """
+    if device.type == "cuda":
+        return max(1, min(CUDA_BATCH, CUDA_BATCH * CUDA_SIDE**2 // side**2))
+    return CPU_BATCH if side <= CPU_SIDE else 1
 
 
 class Engine:

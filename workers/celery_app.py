@@ -18,6 +18,8 @@ VISIBILITY_TIMEOUT = 3600  # seconds until Redis hands an unacknowledged message
 
 def configure(app: Celery, config: Settings) -> Celery:
     """Celery on Redis, set up so that a lost or doubled message costs time and nothing else."""
+    # Apart from the chunks: a sweep need not wait behind them, and `CeleryQueue.depth` counts chunks only.
+    sweeps, expiry = f"{config.queue}.sweep", {"expires": config.sweep_seconds}
     app.conf.update(
         broker_url=config.redis_url.get_secret_value(),
         broker_transport_options={
@@ -31,6 +33,8 @@ def configure(app: Celery, config: Settings) -> Celery:
         broker_connection_retry_on_startup=True,
         worker_cancel_long_running_tasks_on_connection_loss=False,
         task_default_queue=config.queue,
+        task_queues={config.queue: {}, sweeps: {}},
+        task_routes={"tagmill.sweep": {"queue": sweeps}},
         task_serializer="json",
         accept_content=["json"],
         task_ignore_result=True,
@@ -43,7 +47,9 @@ def configure(app: Celery, config: Settings) -> Celery:
         worker_hijack_root_logger=False,
         timezone="UTC",
         imports=["workers.tasks", "workers.host"],
-        beat_schedule={"sweep": {"task": "tagmill.sweep", "schedule": config.sweep_seconds}},
+        beat_schedule={
+            "sweep": {"task": "tagmill.sweep", "schedule": config.sweep_seconds, "options": expiry}
+        },
     )
     return app
 

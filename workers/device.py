@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import torch
 
 from workers.settings import Settings
+
+CGROUP_CPU = Path("/sys/fs/cgroup/cpu.max")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +36,18 @@ def worker_shape(config: Settings) -> WorkerShape:
 
 
 def cores() -> int:
-    """Cores this process may use: containers often have fewer than the machine."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Cores this process may use: containers often have fewer than the machine, or a share of their time."""
+    found = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(found, _quota(CGROUP_CPU) or found)
+
+
+def _quota(file: Path) -> int | None:
+    """Whole cores of a container's CPU quota (cgroup v2), `docker run --cpus` or a Kubernetes limit."""
+    try:
+        quota, period = file.read_text().split()
+        return max(1, int(quota) // int(period))
+    except (OSError, ValueError):  # no cgroup, or `max`: no quota
+        return None
 
 
 def device_of(shape: WorkerShape, process_index: int) -> str:

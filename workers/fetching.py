@@ -29,9 +29,7 @@ class Fetcher:
         self._limits = limits
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="fetch")
 
-    def batches(
-        self, images: Sequence[ClaimedImage], size: int, min_side: int | None
-    ) -> Iterator[list[Fetched]]:
+    def batches(self, images: Sequence[ClaimedImage], size: int, min_side: int) -> Iterator[list[Fetched]]:
         """The photos of `images` in order, `size` at a time; at most two batches are held ahead of the reader."""
         waiting: deque[Future[Fetched]] = deque()
         upcoming = iter(images)
@@ -40,7 +38,7 @@ class Fetcher:
                 waiting.append(self._pool.submit(self._fetch, image, min_side))
             yield [waiting.popleft().result() for _ in images[start : start + size]]
 
-    def _fetch(self, image: ClaimedImage, min_side: int | None) -> Fetched:
+    def _fetch(self, image: ClaimedImage, min_side: int) -> Fetched:
         try:
             data = self._store.get(image.object_key)
             return Fetched(image, decode(data, min_side=min_side, limits=self._limits))

@@ -9,7 +9,7 @@ import numpy as np
 import structlog
 
 from catalog.ledger import ClaimedImage
-from catalog.outcomes import ItemKey, Outcome, Stored
+from catalog.outcomes import ItemKey, Outcome, Quarantined, Retry, Stored
 from models.predictions import Prediction, Segmentation
 from models.predictor import Predictor
 from workers.batching import batched, bisect
@@ -82,13 +82,18 @@ def _stored(image: ClaimedImage, model: str, key: ItemKey, prediction: Predictio
 
 def _failed(image: ClaimedImage, model: str, key: ItemKey, error: Exception, policy: RetryPolicy) -> Answer:
     outcome = policy.decide(key, error, image.attempts)
+    log_failure(image, model, outcome)
+    return Answer(image, model, outcome)
+
+
+def log_failure(image: ClaimedImage, model: str, outcome: Retry | Quarantined) -> None:
+    """One line for each photo that a model could not answer for, wherever that was noticed."""
     log.warning(
         "photo failed",
-        image=key.image_id,
+        image=image.image_id,
         model=model,
         outcome=type(outcome).__name__.lower(),
         code=outcome.code,
         reason=outcome.reason,
         attempt=image.attempts,
     )
-    return Answer(image, model, outcome)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -44,10 +44,13 @@ class ModelCache:
         A network that cannot be loaded is returned as its error, and tried again at the next call.
         """
         wanted = set(version_ids)
-        known = {version_id for loaded in self._loaded for version_id in loaded.versions}
-        fresh = self._load(wanted - known) if wanted - known else []
-        self._loaded += [loaded for loaded in fresh if isinstance(loaded.predictor, Predictor)]
-        broken = [loaded for loaded in fresh if isinstance(loaded.predictor, Exception)]
+        missing = wanted - _ids(self._loaded)
+        fresh = self._load(missing) if missing else []
+        found = [loaded for loaded in fresh if isinstance(loaded.predictor, Predictor)]
+        # A sibling registered later brings its whole family: the network of before makes room for it.
+        self._loaded = [old for old in self._loaded if not old.versions.keys() & _ids(found)] + found
+        answered = _ids(self._loaded)
+        broken = [_without(loaded, answered) for loaded in fresh if isinstance(loaded.predictor, Exception)]
         return [loaded for loaded in self._loaded + broken if wanted & loaded.versions.keys()]
 
     def _load(self, version_ids: set[int]) -> list[Loaded]:
@@ -74,3 +77,12 @@ class ModelCache:
             Loaded(predictor, {ids[spec.key]: spec.key for spec in predictor.specs})
             for predictor in predictors
         ]
+
+
+def _ids(networks: Iterable[Loaded]) -> set[int]:
+    return {version_id for loaded in networks for version_id in loaded.versions}
+
+
+def _without(loaded: Loaded, answered: set[int]) -> Loaded:
+    """Two answers for one work item would contradict each other."""
+    return replace(loaded, versions={i: key for i, key in loaded.versions.items() if i not in answered})

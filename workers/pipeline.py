@@ -25,6 +25,7 @@ from workers.storing import Storer
 log = structlog.get_logger()
 
 LARGE_SIDE = 512  # photos decoded larger than this are held in smaller numbers
+PATIENCE = (1.0, 2.0, 4.0, 8.0)  # seconds between tries to release when Postgres is away: it may only restart
 STORES_AHEAD = 2  # batches that may wait for Postgres before the network pauses
 
 
@@ -72,7 +73,7 @@ class Pipeline:
                 try:
                     refused = self._work(token, claimed)
                 except (OperationalError, InterfaceError):  # the database is away: nobody's fault
-                    self._give_back(token)
+                    self._give_back(token, PATIENCE)
                     raise
                 except Exception as error:
                     self._fail(token, claimed, error)
@@ -87,7 +88,7 @@ class Pipeline:
         waiting: deque[Future[int]] = deque()
         refused = 0
         min_side = _min_side(loaded)
-        size = self._store_batch if (min_side or 0) <= LARGE_SIDE else max(1, self._store_batch // 4)
+        size = self._store_batch if min_side <= LARGE_SIDE else max(1, self._store_batch // 4)
         for batch in self._fetcher.batches(claimed, size, min_side):
             waiting.append(self._storer.submit(token, list(answers(loaded, batch, self._policy))))
             while len(waiting) > STORES_AHEAD:
@@ -99,14 +100,19 @@ class Pipeline:
         keys = [(ItemKey(image.image_id, version), image) for image in claimed for version in image.versions]
         self._ledger.settle(token, [self._policy.decide(key, error, image.attempts) for key, image in keys])
 
-    def _give_back(self, token: UUID) -> None:
-        try:
-            self._ledger.release(token)
-        except SQLAlchemyError as error:  # the lease runs out instead
-            log.warning("release failed", token=str(token), error=str(error))
+    def _give_back(self, token: UUID, pauses: Sequence[float] = ()) -> None:
+        """Release the lease. If it runs out instead, its photos count as having lost their worker."""
+        for pause in (*pauses, None):
+            try:
+                self._ledger.release(token)
+                return
+            except SQLAlchemyError as error:
+                log.warning("release failed", token=str(token), error=str(error))
+            if pause is not None:
+                time.sleep(pause)
 
 
-def _min_side(loaded: Sequence[Loaded]) -> int | None:
-    """Pixels the most demanding network needs of the shorter side; None where no network could be loaded."""
+def _min_side(loaded: Sequence[Loaded]) -> int:
+    """Pixels the most demanding network needs of the shorter side; 1 where no network could be loaded."""
     sides = [model.predictor.min_side for model in loaded if isinstance(model.predictor, Predictor)]
-    return max(sides, default=None)
+    return max(sides, default=1)

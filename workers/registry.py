@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from catalog import versions
 from catalog.asset_store import AssetStore, model_key
+from catalog.errors import ObjectMissing
 from catalog.versions import Version
 from models.errors import WeightsError
 from models.spec import ModelSpec
@@ -30,6 +31,7 @@ def add(engine: sa.Engine, store: AssetStore, spec: ModelSpec, weights: Path) ->
     with engine.begin() as connection:
         number = versions.next_number(connection, spec.name)
         if twins := versions.same_weights(connection, spec.name, spec.task, sha256):
+            _restore(store, str(twins[-1].spec["weights"]), data)
             return twins[-1], False
         key = model_key(spec.name, str(number), f"{sha256}{weights.suffix}")
         store.put(key, data, "application/octet-stream")
@@ -37,21 +39,32 @@ def add(engine: sa.Engine, store: AssetStore, spec: ModelSpec, weights: Path) ->
         return versions.register(connection, final.model_dump(mode="json")), True
 
 
+def _restore(store: AssetStore, key: str, data: bytes) -> None:
+    """Put weights back that the store has lost."""
+    if not store.exists(key):
+        store.put(key, data, "application/octet-stream")
+
+
 def weights_file(store: AssetStore, cache: Path, version: Version) -> Path:
     """The weights of a version on this machine's disk, fetched from the store once.
 
-    Raises WeightsError where the bytes are not those that were registered.
+    Raises WeightsError where the bytes are gone, or not those that were registered.
     """
     key = str(version.spec["weights"])
     path = cache / Path(key).name
     if path.exists():  # written whole and checked, or not at all; the loader hashes it again
         return path
-    data = store.get(key)
+    try:
+        data = store.get(key)
+    except ObjectMissing:  # of the weights, not of the photo at hand
+        raise WeightsError(
+            f"the weights of {version.key} are gone from the store; add the model again"
+        ) from None
     found = hashlib.sha256(data).hexdigest()
     if found != version.weights_sha256:
         raise WeightsError(
             f"the weights of {version.key} in the store have SHA-256 {found}, registered is "
-            f"{version.weights_sha256}; add the model again"
+            f"{version.weights_sha256}; remove the object {key} and add the model again"
         )
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=cache, delete=False) as file:

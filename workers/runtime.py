@@ -12,6 +12,17 @@ from catalog.ledger import Ledger
 from models.photo import Limits
 from workers.settings import Settings
 
+# An ingest reads and uploads with up to 64 threads each. Connections are made as they are needed, then kept.
+STORE_THREADS = 128
+
+# A database host that vanishes without a word is given up after about a minute, not after the kernel's two hours.
+_NOTICE_A_DEAD_PEER = {
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
+
 
 class Runtime:
     """One a process, made after the fork: sockets and device contexts must not be shared with a parent."""
@@ -25,7 +36,7 @@ class Runtime:
             self.settings.database_url.get_secret_value(),
             pool_pre_ping=True,
             pool_size=4,
-            connect_args={"connect_timeout": 10, "application_name": "tagmill"},
+            connect_args={"connect_timeout": 10, "application_name": "tagmill", **_NOTICE_A_DEAD_PEER},
         )
 
     @cached_property
@@ -36,7 +47,7 @@ class Runtime:
             config.s3_access_key.get_secret_value(),
             config.s3_secret_key.get_secret_value(),
             config.s3_bucket,
-            threads=2 * config.fetch_threads,
+            threads=STORE_THREADS,
         )
 
     @cached_property

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -19,7 +19,8 @@ def home() -> Path:
 class Settings(BaseSettings):
     """What a Tagmill process needs to know. Every field is read from `TAGMILL_<NAME>`."""
 
-    model_config = SettingsConfigDict(env_prefix="TAGMILL_", extra="ignore")
+    # An error must not show its input: that is every setting at once, passwords and all.
+    model_config = SettingsConfigDict(env_prefix="TAGMILL_", extra="ignore", hide_input_in_errors=True)
 
     database_url: SecretStr = Field(description="postgresql+psycopg2://user:password@host:port/database")
     redis_url: SecretStr = Field(description="redis://:password@host:port/0")
@@ -49,6 +50,20 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["json", "console"] = "json"
     flower_basic_auth: SecretStr | None = Field(None, description="user:password of Flower")
+
+    @field_validator("database_url")
+    @classmethod
+    def _speaks_psycopg2(cls, value: SecretStr) -> SecretStr:
+        if not value.get_secret_value().startswith("postgresql+psycopg2://"):
+            raise ValueError("must start with postgresql+psycopg2://")
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _speaks_redis(cls, value: SecretStr) -> SecretStr:
+        if not value.get_secret_value().startswith(("redis://", "rediss://")):
+            raise ValueError("must start with redis:// or rediss://")
+        return value
 
     @property
     def weights_cache(self) -> Path:

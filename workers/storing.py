@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import replace
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from catalog.asset_store import AssetStore, mask_key
 from catalog.ledger import Ledger
 from catalog.outcomes import Outcome, Quarantined, Stored
 from workers.batching import bisect
-from workers.inference import Answer
+from workers.inference import Answer, log_failure
 from workers.retry import RetryPolicy, describe
 
 
@@ -33,27 +34,34 @@ class Storer:
 
     def submit(self, token: UUID, answers: Sequence[Answer]) -> Future[int]:
         """Store `answers`; the result is how many were refused because the lease was lost."""
-        return self._writer.submit(self._store_all, token, answers)
+        context = copy_context()  # the job, for the logs of the writer
+        return self._writer.submit(context.run, self._store_all, token, answers)
 
     def _store_all(self, token: UUID, answers: Sequence[Answer]) -> int:
         outcomes = list(self._uploads.map(self._with_mask, answers))
+        for answer, outcome in zip(answers, outcomes, strict=True):
+            if isinstance(answer.outcome, Stored) and not isinstance(outcome, Stored):
+                log_failure(answer.image, answer.model, outcome)
 
         def settle(batch: Sequence[Outcome]) -> Sequence[int]:
             return [self._settle(token, batch), *[0] * (len(batch) - 1)]
 
         # Only what a row itself may cause is halved; a database that is away fails the whole chunk.
         refused = bisect(settle, outcomes, halve_on=RefusedRow)
-        for outcome, result in zip(outcomes, refused, strict=True):
+        for answer, result in zip(answers, refused, strict=True):
             if isinstance(result, Exception):
-                self._settle(token, [Quarantined(outcome.key, "result_refused", describe(result)[1])])
+                last = Quarantined(answer.outcome.key, "result_refused", describe(result)[1])
+                log_failure(answer.image, answer.model, last)
+                self._settle(token, [last])
         return sum(result for result in refused if isinstance(result, int))
 
     def _settle(self, token: UUID, outcomes: Sequence[Outcome]) -> int:
         try:
             return self._ledger.settle(token, outcomes)
-        except (OperationalError, InterfaceError):
-            raise
         except DBAPIError as error:
+            # A connection that breaks in the middle of an answer may come as a plain DatabaseError.
+            if isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated:
+                raise
             raise RefusedRow(str(error.orig)) from error
 
     def _with_mask(self, answer: Answer) -> Outcome:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import socket
 import subprocess
@@ -75,6 +76,12 @@ def test_a_dead_database_is_a_sentence(system: System) -> None:
     assert done.returncode == 1
     assert "Postgres does not answer" in done.stderr
 
+    done = subprocess.run(
+        [*TAGMILL, "status", "--json"], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert [service["ok"] for service in json.loads(done.stdout)["services"]] == [False, True, True]
+
 
 def test_ones_own_model_runs_beside_the_starter_pack(system: System, tmp_path: Path) -> None:
     """A torchvision builder with random weights: registered, run by Celery's own command, refused where wrong."""
@@ -93,7 +100,8 @@ def test_ones_own_model_runs_beside_the_starter_pack(system: System, tmp_path: P
 
     assert system.json("models", "add", str(spec)) == {"model": "shoes@1", "state": "serving", "new": True}
     assert system.json("models", "add", str(spec))["new"] is False
-    assert "builder: torchvision:resnet18" in system.run("models", "show", "shoes@1")
+    shown = yaml.safe_load(system.run("models", "show", "shoes@1"))
+    assert (shown["builder"], len(shown["weights_sha256"])) == ("torchvision:resnet18", 64)
     assert "shoes@1" in {model["key"] for model in system.json("models", "list")}
 
     spec.write_text(yaml.safe_dump({**fields, "labels": [*labels, "clog"]}))

@@ -8,6 +8,7 @@ import io
 import json
 import os
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -451,10 +452,14 @@ def test_a_file_name_that_is_no_text_is_one_bad_row(shop: Shop) -> None:
     assert shop.links().keys() == {"a", "z"}
 
 
-def test_a_report_that_cannot_lie_beside_its_manifest_goes_to_the_current_folder(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("writable", ["current", "temporary"])
+def test_a_report_that_cannot_lie_beside_its_manifest_goes_elsewhere(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, writable: str
 ) -> None:
-    monkeypatch.chdir(shop.folder)
+    places = {"current": shop.folder, "temporary": shop.folder}
+    places |= {"current": shop.folder / "gone"} if writable == "temporary" else {}
+    monkeypatch.setattr(Path, "cwd", lambda: places["current"])
+    monkeypatch.setattr(tempfile, "tempdir", str(places["temporary"]))
     with open_manifest(str(write_bad_manifest(shop))) as opened:
         errors = [row for row in opened if not hasattr(row, "product")]
     with ErrorReport(shop.folder / "no such folder" / "products.csv.errors.csv") as report:

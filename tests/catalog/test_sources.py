@@ -199,7 +199,7 @@ def test_a_root_opens_another_bucket(store: MemoryAssetStore, folder: Path) -> N
 
 def test_a_store_in_trouble_is_not_the_photos_fault() -> None:
     class Down(MemoryAssetStore):
-        def in_bucket(self, bucket: str) -> Down:  # noqa: ARG002
+        def in_bucket(self, bucket: str) -> Down:
             return self
 
         def get(self, key: str, *, limit: int | None = None) -> bytes:

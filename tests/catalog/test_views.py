@@ -165,7 +165,9 @@ def test_a_jobs_progress_goes_from_adding_to_running_to_finished(engine: sa.Engi
         return {name: getattr(found, name) for name in wanted if getattr(found, name)}
 
     assert counts(job) == {"state": "adding", "items": 6, "pending": 6}
-    other = plan(engine, images, version)  # the same manifest again: whoever added before is not adding any more
+    other = plan(
+        engine, images, version
+    )  # the same manifest again: whoever added before is not adding any more
     assert counts(job) == {"state": "running", "items": 6, "pending": 6}
     with engine.begin() as connection:
         jobs.close(connection, job, {"rows": 6})

@@ -225,7 +225,9 @@ def test_the_log_is_shown_when_a_server_does_not_start(home: Path) -> None:
     assert [one.state for one in services.status(home)] == ["running", "stopped", "running"]
 
 
-def test_a_port_that_a_stranger_takes_meanwhile_is_given_up(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_port_that_a_stranger_takes_meanwhile_is_given_up(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The port was free when it was chosen; when Redis wants it, somebody else's Redis answers there."""
     choose, taken = ports.choose, ports.choose(None, 26000)
     stranger = subprocess.Popen(

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 import sqlalchemy as sa
 import torch
 from PIL import Image
+from sqlalchemy.exc import DataError, OperationalError
+from structlog.contextvars import bound_contextvars, merge_contextvars
+from structlog.testing import capture_logs
 from torch import Tensor, nn
 
 from catalog import jobs, versions
 from catalog.asset_store import MemoryAssetStore
 from catalog.errors import StoreUnavailable
 from catalog.ledger import Ledger
+from catalog.outcomes import Outcome, Stored
+from models.errors import WeightsError
 from models.photo import Limits
 from models.predictor import Predictor
 from models.spec import ModelSpec, Preprocessing
+from workers import pipeline
 from workers.fetching import Fetcher
 from workers.model_cache import Loaded
 from workers.pipeline import Pipeline
@@ -230,3 +236,56 @@ def test_out_of_memory_halves_and_answers_stay_the_same(bench: Bench) -> None:
     bench.before = small_device
     bench.pipeline().run(ids)
     assert set().union(*bench.states().values()) == {("done", None)}
+
+
+def test_a_database_that_restarts_makes_no_suspects(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    ids = [bench.add(RED) for _ in range(3)]
+    away = OperationalError("SELECT 1", {}, Exception("the database is restarting"))
+    release, refusals = bench.ledger.release, [away, away]
+
+    def restarting(*_: object) -> int:
+        raise away
+
+    def release_later(token: UUID) -> int:
+        if refusals:
+            raise refusals.pop()
+        return release(token)
+
+    monkeypatch.setattr(bench.ledger, "settle", restarting)
+    monkeypatch.setattr(bench.ledger, "release", release_later)
+    monkeypatch.setattr(pipeline, "PATIENCE", (0.0, 0.0))
+    with pytest.raises(OperationalError):
+        bench.pipeline().run(ids)
+    assert set().union(*bench.states().values()) == {("retry", None)}
+    assert bench.value("SELECT max(attempts) FROM work_items") == 0
+
+
+def test_where_no_network_can_be_loaded_photos_are_not_decoded_whole(bench: Bench) -> None:
+    """A hundred photos are held at once; of full size they would not fit into memory."""
+    image_id = bench.add(RED)
+    bench.loaded = Loaded(WeightsError("no such weights"), bench.loaded.versions)
+    assert pipeline._min_side([bench.loaded]) == 1
+    bench.pipeline().run([image_id])
+    assert bench.states()[image_id] == {("retry", "model_failed")}
+
+
+def test_a_row_that_postgres_refuses_is_quarantined_alone_and_logged(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [bench.add(RED) for _ in range(5)]
+    settle = bench.ledger.settle
+
+    def picky(token: UUID, outcomes: Sequence[Outcome]) -> int:
+        if any(isinstance(o, Stored) and o.key.image_id == ids[2] for o in outcomes):
+            raise DataError("INSERT", {}, Exception("NaN not allowed in vector"))
+        return settle(token, outcomes)
+
+    monkeypatch.setattr(bench.ledger, "settle", picky)
+    with bound_contextvars(job=7), capture_logs([merge_contextvars]) as logs:
+        bench.pipeline().run(ids)
+    assert bench.states().pop(ids[2]) == {("quarantined", "result_refused")}
+    assert bench.value("SELECT count(*) FROM work_items WHERE state = 'done'") == 8
+    failed = [entry for entry in logs if entry["event"] == "photo failed"]
+    assert {(entry["job"], entry["image"], entry["code"]) for entry in failed} == {
+        (7, ids[2], "result_refused")
+    }

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from catalog import jobs, versions
@@ -123,6 +123,7 @@ def _print(summary: Summary, report: ErrorReport, dry_run: bool) -> None:
     out.print(f"  work       {summary.work_new:,} items (a photo for a model)")
     if report.count:
         causes = ", ".join(f"{count:,} {code}" for code, count in summary.errors.most_common())
-        out.print(f"  [yellow]refused[/yellow]    {causes}\n             see {Path(report.path)}")
+        out.print(f"  [yellow]refused[/yellow]    {causes}")
+        out.print(f"             see {escape(str(report.path))}", soft_wrap=True)
     if summary.work_new:
         out.print("next: [bold]tagmill worker --drain[/bold]")

@@ -54,7 +54,8 @@ def show(
         print_json({**asdict(version), "key": version.key})
     else:
         head = {"model": version.key, "state": version.state, "weights_sha256": version.weights_sha256}
-        out.print(yaml.safe_dump({**head, **version.spec}, sort_keys=False, allow_unicode=True), end="")
+        # Not through Rich, which would wrap long lines and take [brackets] for markup.
+        print(yaml.safe_dump({**head, **version.spec}, sort_keys=False, allow_unicode=True), end="")
 
 
 @models.command()

@@ -42,7 +42,10 @@ def status(
     services = probe(runtime)
     healthy = all(service.ok for service in services)
     if not all(service.ok for service in services if service.name == "postgres"):
-        out.print(_services(services))
+        if as_json:
+            print_json({"services": services, "jobs": [], "failures": []})
+        else:
+            out.print(_services(services))
         raise typer.Exit(1)
     if watch:
         _watch(runtime, services, job)
@@ -86,7 +89,9 @@ def _services(services: list[ServiceHealth]) -> RenderableType:
     made = table("service", "", "where")
     for service in services:
         made.add_row(
-            service.name, Text("ok", "green") if service.ok else Text("down", "bold red"), service.detail
+            service.name,
+            Text("ok", "green") if service.ok else Text("down", "bold red"),
+            Text(service.detail),
         )
     return made
 

@@ -84,7 +84,9 @@ class ServerProcess:
             return ready()
         except ServiceError:
             if self._gone_within(_STRANGER_SECONDS):
-                raise ServerExitedError(f"{self.name} ended as it was started.\n{self.tail(log_from)}") from None
+                raise ServerExitedError(
+                    f"{self.name} ended as it was started.\n{self.tail(log_from)}"
+                ) from None
             raise
 
     def stop(self, signals: Sequence[tuple[signal.Signals, float]]) -> bool:

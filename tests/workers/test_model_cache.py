@@ -1,0 +1,85 @@
+"""The networks of a worker, over a real registry."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from torch import nn
+
+from catalog import versions
+from catalog.asset_store import MemoryAssetStore
+from models.errors import WeightsError
+from models.predictor import Predictor
+from models.spec import ModelSpec, Preprocessing
+from workers import model_cache, registry
+from workers.model_cache import ModelCache
+
+
+def register(engine: sa.Engine, name: str) -> int:
+    """A version; all of them share their weights."""
+    spec = ModelSpec(
+        name=name,
+        version=1,
+        task="classify",
+        builder="torchvision:resnet18",
+        weights="models/none",
+        sha256="0" * 64,
+        labels=("a", "b"),
+        preprocessing=Preprocessing(size=16, fit="squash"),
+    )
+    with engine.begin() as connection:
+        return versions.register(connection, spec.model_dump(mode="json")).id
+
+
+@pytest.fixture
+def cache(engine: sa.Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModelCache:
+    """A cache whose networks are empty; a family with a member named `broken` cannot be loaded."""
+
+    def load(specs: Sequence[ModelSpec], *_: Any) -> list[Predictor]:
+        if any(spec.name == "broken" for spec in specs):
+            raise WeightsError("broken")
+        return [Predictor(specs, nn.Identity())]
+
+    monkeypatch.setattr(model_cache, "load_predictors", load)
+    monkeypatch.setattr(model_cache, "weights_file", lambda *_: tmp_path / "none")
+    return ModelCache(engine, MemoryAssetStore(), tmp_path, "cpu")
+
+
+@pytest.mark.parametrize("later", ["later", "broken"])
+def test_a_sibling_registered_later_does_not_double_the_answers(
+    engine: sa.Engine, cache: ModelCache, later: str
+) -> None:
+    first = register(engine, "first")
+    assert [list(loaded.versions) for loaded in cache.get([first])] == [[first]]
+    second = register(engine, later)
+    answered = [version for loaded in cache.get([first, second]) for version in loaded.versions]
+    assert sorted(answered) == [first, second]
+
+
+def test_lost_weights_are_named_and_adding_the_model_again_mends_them(
+    engine: sa.Engine, tmp_path: Path
+) -> None:
+    store, weights = MemoryAssetStore(), tmp_path / "w.safetensors"
+    store.ensure_bucket()
+    weights.write_bytes(b"weights")
+    spec = ModelSpec(
+        name="m",
+        version=1,
+        task="classify",
+        builder="torchvision:resnet18",
+        weights=str(weights),
+        sha256=hashlib.sha256(b"weights").hexdigest(),
+        labels=("a", "b"),
+        preprocessing=Preprocessing(size=16, fit="squash"),
+    )
+    version, _ = registry.add(engine, store, spec, weights)
+    store.delete(version.spec["weights"])
+    with pytest.raises(WeightsError, match="gone from the store"):
+        registry.weights_file(store, tmp_path / "cache", version)
+    assert registry.add(engine, store, spec, weights) == (version, False)
+    assert registry.weights_file(store, tmp_path / "cache", version).read_bytes() == b"weights"

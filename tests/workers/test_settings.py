@@ -1,0 +1,40 @@
+"""Settings: wrong ones are refused by name, and no error shows a secret."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+
+from workers.settings import Settings
+
+GOOD = {
+    "TAGMILL_DATABASE_URL": "postgresql+psycopg2://tagmill:s3cret@127.0.0.1/tagmill",
+    "TAGMILL_REDIS_URL": "redis://:s3cret@127.0.0.1/0",
+    "TAGMILL_S3_ENDPOINT": "http://127.0.0.1:9000",
+    "TAGMILL_S3_ACCESS_KEY": "key",
+    "TAGMILL_S3_SECRET_KEY": "s3cret",
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("TAGMILL_DATABASE_URL", "postgresql://tagmill:s3cret@127.0.0.1/tagmill"),
+        ("TAGMILL_REDIS_URL", "s3cret"),
+        ("TAGMILL_S3_ENDPOINT", None),
+    ],
+)
+def test_a_wrong_setting_is_refused_without_showing_any(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str | None
+) -> None:
+    for variable, good in GOOD.items():
+        monkeypatch.setenv(variable, good)
+    assert Settings().redis_url.get_secret_value().endswith("/0")
+    if value is None:
+        monkeypatch.delenv(name)
+    else:
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ValidationError) as caught:
+        Settings()
+    assert name.removeprefix("TAGMILL_").lower() in str(caught.value)
+    assert "s3cret" not in str(caught.value)
