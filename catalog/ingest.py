@@ -120,13 +120,15 @@ class Ingest:
                 summary.job_id = jobs.create(connection, "ingest", place)
         try:
             self._take_all(manifest, report, summary, dry_run, on_progress)
-        finally:
-            summary.seconds = time.perf_counter() - started
+        except BaseException:
             if summary.job_id is not None:
                 with self._engine.begin() as connection:
-                    jobs.close(connection, summary.job_id, summary.as_dict())
+                    jobs.close(connection, summary.job_id, {**summary.as_dict(), "interrupted": True})
+            raise
+        summary.seconds = time.perf_counter() - started
         if summary.job_id is not None:
             with self._engine.begin() as connection:
+                jobs.close(connection, summary.job_id, summary.as_dict())
                 forget_errors(connection, summary.job_id, place)
         return summary
 

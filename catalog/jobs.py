@@ -109,6 +109,22 @@ def failures(connection: sa.Connection, job_id: int | None, limit: int) -> list[
     return [Failure(**row._mapping) for row in rows]
 
 
+def retry(connection: sa.Connection, *, job_id: int | None, code: str | None) -> int:
+    """Let quarantined items be tried anew, of one job and one failure code or of all; returns how many."""
+    return connection.execute(_RETRY, {"job_id": job_id, "code": code}).rowcount
+
+
+_RETRY = sa.text(
+    """
+    UPDATE work_items
+    SET state = 'pending', attempts = 0, next_attempt_at = now(), published_at = NULL,
+        error_code = NULL, error_reason = NULL, finished_at = NULL
+    WHERE state = 'quarantined'
+      AND (CAST(:job_id AS bigint) IS NULL OR job_id = :job_id) AND (CAST(:code AS text) IS NULL OR error_code = :code)
+    """
+)
+
+
 def plan_existing(
     connection: sa.Connection, version_id: int, subject: str, skus: Sequence[str], limit: int | None
 ) -> tuple[int, int]:

@@ -19,8 +19,8 @@ from models.spec import ModelSpec
 def add(engine: sa.Engine, store: AssetStore, spec: ModelSpec, weights: Path) -> tuple[Version, bool]:
     """Register `spec` with the weights of a local file: (version, whether it is new).
 
-    The same weights under the same name and task are not registered twice. The weights are uploaded before the
-    row is committed, so a registered version can always be loaded.
+    The same weights with the same labels, preprocessing and options are not registered twice. The weights are
+    uploaded before the row is committed, so a registered version can always be loaded.
     """
     data = weights.read_bytes()
     sha256 = hashlib.sha256(data).hexdigest()
@@ -30,13 +30,25 @@ def add(engine: sa.Engine, store: AssetStore, spec: ModelSpec, weights: Path) ->
         )
     with engine.begin() as connection:
         number = versions.next_number(connection, spec.name)
-        if twins := versions.same_weights(connection, spec.name, spec.task, sha256):
-            _restore(store, str(twins[-1].spec["weights"]), data)
-            return twins[-1], False
+        twins = versions.same_weights(connection, spec.name, spec.task, sha256)
+        if twin := next((known for known in reversed(twins) if _answers_alike(spec, known)), None):
+            _restore(store, str(twin.spec["weights"]), data)
+            return twin, False
         key = model_key(spec.name, str(number), f"{sha256}{weights.suffix}")
         store.put(key, data, "application/octet-stream")
         final = spec.model_copy(update={"version": number, "sha256": sha256, "weights": key})
         return versions.register(connection, final.model_dump(mode="json")), True
+
+
+def _answers_alike(spec: ModelSpec, version: Version) -> bool:
+    """Whether both would say the same of every photo; description, metrics and threshold make no difference."""
+    known = ModelSpec.parse(version.spec)
+
+    def essence(one: ModelSpec) -> tuple[object, ...]:
+        options = one.options.model_copy(update={"threshold": None})
+        return one.builder, one.labels, one.preprocessing, options
+
+    return essence(spec) == essence(known)
 
 
 def _restore(store: AssetStore, key: str, data: bytes) -> None:

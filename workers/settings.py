@@ -33,7 +33,7 @@ class Settings(BaseSettings):
     chunk_size: int = Field(128, ge=1, le=4096, description="images a message")
     store_batch: int = Field(32, ge=1, le=1024, description="images a Postgres transaction")
     fetch_threads: int = Field(4, ge=1, le=128, description="threads that fetch and decode, a process")
-    max_published: int = Field(2000, ge=1, description="messages kept in Redis; the rest waits in Postgres")
+    max_published: int = Field(200, ge=1, description="messages kept in Redis; the rest waits in Postgres")
 
     lease_seconds: float = Field(
         30.0, gt=0.5, description="a silent worker's items are taken back after this"

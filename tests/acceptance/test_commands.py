@@ -27,6 +27,7 @@ COMMANDS = (
     "flower",
     "ingest",
     "process",
+    "retry",
     "worker",
     "status",
     "models",
@@ -104,12 +105,16 @@ def test_ones_own_model_runs_beside_the_starter_pack(system: System, tmp_path: P
     assert (shown["builder"], len(shown["weights_sha256"])) == ("torchvision:resnet18", 64)
     assert "shoes@1" in {model["key"] for model in system.json("models", "list")}
 
+    spec.write_text(
+        yaml.safe_dump({**fields, "labels": labels[::-1]})
+    )  # corrected: another answer, so a version
+    assert system.json("models", "add", str(spec))["model"] == "shoes@2"
     spec.write_text(yaml.safe_dump({**fields, "labels": [*labels, "clog"]}))
     system.run("models", "add", str(spec), expect=1)
     torch.save({"x": print}, tmp_path / "gadget.pt")
     spec.write_text(yaml.safe_dump({**fields, "weights": "gadget.pt"}))
     system.run("models", "add", str(spec), expect=1)
-    assert len(system.json("models", "list")) == 6
+    assert len(system.json("models", "list")) == 7
 
     system.json("ingest", str(write_catalog(tmp_path / "catalog", 12)), "--model", "product-type")
     assert system.json("process", "shoes", "--limit", "5")["work_new"] == 5

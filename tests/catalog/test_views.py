@@ -290,3 +290,21 @@ def test_a_job_over_photos_that_are_there_plans_those_that_lack_the_model(engine
         "running",
         2,
     )
+
+
+def test_quarantined_work_is_tried_again_by_job_and_by_code(engine: sa.Engine) -> None:
+    images, version = add_images(engine, 3), add_version(engine).id
+    job = plan(engine, images, version)
+    for image, code in zip(images, ("corrupt", "worker_lost", "worker_lost"), strict=True):
+        execute(
+            engine,
+            "UPDATE work_items SET state = 'quarantined', attempts = 4, error_code = :code, finished_at = now() "
+            "WHERE image_id = :image",
+            code=code,
+            image=image,
+        )
+    with engine.begin() as connection:
+        assert jobs.retry(connection, job_id=job + 1, code=None) == 0
+        assert jobs.retry(connection, job_id=job, code="worker_lost") == 2
+    found = rows(engine, "SELECT state, attempts, error_code FROM work_items ORDER BY image_id")
+    assert found == [("quarantined", 4, "corrupt"), ("pending", 0, None), ("pending", 0, None)]

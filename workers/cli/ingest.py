@@ -27,6 +27,7 @@ JsonFlag = Annotated[
 def register(app: typer.Typer) -> None:
     app.command()(ingest)
     app.command()(process)
+    app.command()(retry)
 
 
 def ingest(
@@ -92,6 +93,29 @@ def process(
         print_json({"job_id": job_id, "model": version.key, "work_new": added})
     else:
         out.print(f"job {job_id}: {added:,} photos wait for {version.key}")
+
+
+def retry(
+    job: Annotated[int | None, typer.Argument(help="A job's number; default: all jobs.")] = None,
+    code: Annotated[
+        str | None, typer.Option(help="Only failures with this code, such as worker_lost.")
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Try quarantined photos again, once what stood in their way is mended.
+
+    Example: tagmill retry --code out_of_memory
+    """
+    runtime = Runtime(settings())
+    with runtime.engine.begin() as connection:
+        if job is not None:
+            jobs.progress(connection, job_id=job)  # says so where there is no such job
+        reopened = jobs.retry(connection, job_id=job, code=code)
+    publish_due(runtime)
+    if as_json:
+        print_json({"work_reopened": reopened})
+    else:
+        out.print(f"{reopened:,} items are tried again; next: [bold]tagmill worker --drain[/bold]")
 
 
 def _progress() -> Progress:

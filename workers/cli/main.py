@@ -59,9 +59,6 @@ def main() -> None:
     except ProgrammingError as error:
         reason = str(error.orig).strip().splitlines()[0] if error.orig else str(error)
         _fail(f"the database is not at this release's schema ({reason}). Run `tagmill migrate`.")
-    except KeyboardInterrupt:
-        err.print("stopped")
-        sys.exit(130)
 
 
 def _fail(message: str) -> None:

@@ -26,7 +26,8 @@ def worker(
     """Run models over the photos that wait.
 
     Picks pool, processes and threads for the device it finds. Start it on as many machines as you like;
-    `celery -A workers.celery_app worker` is the same with Celery's own options.
+    `celery -A workers.celery_app worker` runs the same tasks; pool and processes are then yours to choose. --drain also
+    waits for photos that are to be tried again later, and for those that other hosts have in hand.
 
     Example: tagmill worker --drain
     """
