@@ -6,6 +6,8 @@ import os
 import signal
 from pathlib import Path
 
+from redis import Redis
+
 from tests.acceptance.conftest import System
 from tests.acceptance.photos import write_catalog
 
@@ -58,3 +60,12 @@ def children(pid: int) -> list[int]:
             found.append(int(stat.parent.name))
     assert found
     return found
+
+
+def test_a_queue_that_lost_everything_is_filled_again(system: System, tmp_path: Path) -> None:
+    system.json("ingest", str(write_catalog(tmp_path / "catalog", 40)))
+    with Redis.from_url(system.environment["TAGMILL_REDIS_URL"]) as client:
+        assert client.llen(system.environment["TAGMILL_QUEUE"]) > 0
+        client.flushall()
+    system.drain(sweep_seconds="1")
+    assert system.rows("SELECT state, count(*) FROM work_items GROUP BY 1") == [("done", 160)]
