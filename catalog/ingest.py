@@ -192,7 +192,7 @@ class Ingest:
             references = entry.photos if isinstance(entry, Row) else ()
             waiting.append((entry, [takers.submit(take, self._sources, r, self._limits) for r in references]))
             under_way += len(references)
-            while under_way > 4 * self._threads or len(waiting) > 4 * BATCH_PHOTOS:
+            while under_way > 2 * self._threads or len(waiting) > 4 * BATCH_PHOTOS:
                 under_way -= len(waiting[0][1])
                 yield finish()
         while waiting:
