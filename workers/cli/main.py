@@ -64,5 +64,5 @@ def main() -> None:
 def _fail(message: str) -> None:
     if os.environ.get("TAGMILL_DEBUG"):
         raise
-    err.print(f"[bold red]error:[/bold red] {escape(message)}")
+    err.print(f"[bold red]error:[/bold red] {escape(message)}", soft_wrap=True)
     sys.exit(1)

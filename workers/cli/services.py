@@ -7,6 +7,7 @@ from typing import Annotated
 
 import sqlalchemy as sa
 import typer
+from rich.markup import escape
 
 from workers.cli.console import err, out, print_json
 from workers.runtime import Runtime
@@ -36,10 +37,11 @@ def up(as_json: Annotated[bool, typer.Option("--json", help="Print the endpoints
         print_json({"services": services.status(home()), "models_added": added})
         return
     for service in services.status(home()):
-        out.print(f"{service.name:9} {service.state:9} {service.url_without_secret}  log {service.log}")
+        line = f"{service.name:9} {service.state:9} {service.url_without_secret}  log {service.log}"
+        out.print(escape(line), soft_wrap=True)
     if added:
-        out.print(f"models    added     {', '.join(added)}")
-    out.print(f"settings  {home() / 'services.env'}")
+        out.print(f"models    added     {', '.join(added)}", soft_wrap=True)
+    out.print(f"settings  {escape(str(home() / 'services.env'))}", soft_wrap=True)
 
 
 def down() -> None:
