@@ -69,6 +69,33 @@ def test_mistakes_are_answered_with_sentences(system: System, tmp_path: Path) ->
         assert "Traceback" not in done.stderr
 
 
+def test_a_wrong_setting_is_named_with_what_it_may_be(system: System) -> None:
+    done = subprocess.run(
+        [*TAGMILL, "worker", "--device", "tpu"],
+        env=system.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "TAGMILL_DEVICE: Input should be 'auto', 'cpu' or 'cuda'" in done.stderr
+
+
+def test_draining_without_services_fails_at_once(system: System) -> None:
+    environment = {**system.environment, "TAGMILL_REDIS_URL": "redis://127.0.0.1:1/0"}
+    done = subprocess.run(
+        [*TAGMILL, "worker", "--drain"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert "redis" in done.stderr
+    assert "tagmill up" in done.stderr
+
+
 def test_a_dead_database_is_a_sentence(system: System) -> None:
     environment = {**system.environment, "TAGMILL_DATABASE_URL": "postgresql+psycopg2://a:b@127.0.0.1:1/x"}
     done = subprocess.run(

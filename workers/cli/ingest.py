@@ -43,7 +43,11 @@ def ingest(
         typer.Option("--model", "-m", help="Only this model (NAME or NAME@VERSION); repeatable."),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Read and check everything, change nothing.")
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Read and check everything, take nothing in; only the list of refused rows is written.",
+        ),
     ] = False,
     as_json: JsonFlag = False,
     threads: Annotated[int, typer.Option(min=1, max=64, help="Threads that read and upload photos.")] = 8,

@@ -51,14 +51,23 @@ def main() -> None:
     except (CatalogError, ModelError, ServiceError) as error:
         _fail(str(error))
     except ValidationError as error:
-        names = ", ".join(f"TAGMILL_{str(problem['loc'][0]).upper()}" for problem in error.errors())
-        _fail(f"the settings {names} are missing or wrong: run `tagmill up`, or set them (docs/settings.md)")
+        _fail(_about_settings(error))
     except OperationalError as error:
         reason = str(error.orig).strip().splitlines()[0] if error.orig else str(error)
         _fail(f"Postgres does not answer: {reason}. Run `tagmill up`, or check TAGMILL_DATABASE_URL.")
     except ProgrammingError as error:
         reason = str(error.orig).strip().splitlines()[0] if error.orig else str(error)
         _fail(f"the database is not at this release's schema ({reason}). Run `tagmill migrate`.")
+
+
+def _about_settings(error: ValidationError) -> str:
+    """What is missing, and what is wrong with what is there; never the values, which may be secrets."""
+    found = [(f"TAGMILL_{str(one['loc'][0]).upper()}", one) for one in error.errors()]
+    missing = [name for name, one in found if one["type"] == "missing"]
+    wrong = [f"{name}: {one['msg']}" for name, one in found if one["type"] != "missing"]
+    if missing:
+        wrong.append(f"{', '.join(missing)} missing: run `tagmill up`, or set them")
+    return f"settings: {'; '.join(wrong)} (docs/settings.md)"
 
 
 def _fail(message: str) -> None:

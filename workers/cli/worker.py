@@ -7,6 +7,9 @@ from typing import Annotated
 
 import typer
 
+from workers.embedded.errors import ServiceError
+from workers.health import probe
+from workers.runtime import Runtime
 from workers.settings import settings
 
 
@@ -35,7 +38,8 @@ def worker(
         if value is not None:  # through the environment, so that child processes read the same settings
             os.environ[variable] = str(value)
     settings.cache_clear()
-    settings()
+    if drain:
+        _check_services()
     from workers.celery_app import app
     from workers.device import worker_shape
     from workers.host import DRAIN
@@ -52,3 +56,11 @@ def worker(
         "--without-mingle",
     ]
     app.worker_main([*arguments, f"--hostname={name or 'tagmill'}@%h"])
+
+
+def _check_services() -> None:
+    """A worker that stays waits for its services; one that is to end must not wait for ever. Raises ServiceError."""
+    down = [service for service in probe(Runtime(settings())) if not service.ok]
+    if down:
+        answers = "; ".join(f"{service.name}: {service.detail}" for service in down)
+        raise ServiceError(f"nothing was drained, services do not answer: {answers}. Run `tagmill up`.")
