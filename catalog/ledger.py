@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import groupby
 from uuid import UUID
 
@@ -28,6 +28,8 @@ from catalog.ledger_sql import (
     POSTPONE,
     PUBLISH,
     RELEASE,
+    SHORTEN_DELAYS,
+    SHORTEN_LEASES,
     SWEEP_LOCK,
     TOP_UP,
     UNPUBLISH,
@@ -35,6 +37,11 @@ from catalog.ledger_sql import (
 from catalog.outcomes import ItemKey, Outcome, Quarantined, Retry, Stored
 
 WORKER_LOST = "worker_lost"
+
+# A message can be under way, popped and not yet claimed, for this long.
+IN_TRANSIT = timedelta(seconds=10)
+# No lease and no back-off reaches further ahead than this; what does was written before the clock was set back.
+LONGEST_LEASES, LONGEST_DELAY = 4, timedelta(minutes=15)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +57,11 @@ class ClaimedImage:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """What one queue message carries: ids, nothing else."""
+    """What one queue message carries: ids, and the time (Postgres' own) at which they were published."""
 
     job_id: int
     image_ids: list[int]
+    published_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +111,20 @@ class Ledger:
         for (losses, job_id), group in groupby(due, key=lambda row: (row.losses, row.job_id)):
             ids = [row.image_id for row in group]
             size = suspect_chunk(self._chunk_size, losses, self._max_attempts)
-            chunks += [Chunk(job_id, ids[i : i + size]) for i in range(0, len(ids), size)]
+            chunks += [
+                Chunk(job_id, ids[i : i + size], due[0].published_at) for i in range(0, len(ids), size)
+            ]
         return chunks
 
-    def forget_published(self, older_than: timedelta) -> int:
-        """Let items whose message must be gone be published again; call it when the queue is empty."""
+    def forget_published(self, waiting_since: datetime | None, in_transit: timedelta = IN_TRANSIT) -> int:
+        """Let items whose message must be gone be published again; returns how many.
+
+        The queue is first in, first out: what was published before the oldest message that waits
+        (`waiting_since`, None where none does) has been popped, and should have been claimed by now.
+        """
+        parameters = {"waiting_since": waiting_since, "in_transit": in_transit}
         with self._engine.begin() as connection:
-            return connection.execute(FORGET_PUBLISHED, {"older_than": older_than}).rowcount
+            return connection.execute(FORGET_PUBLISHED, parameters).rowcount
 
     def claim(self, image_ids: Sequence[int], token: UUID, *, top_up_to: int = 0) -> list[ClaimedImage]:
         """Lease the due items of `image_ids`, and of other images until `top_up_to` images are held.
@@ -164,10 +179,10 @@ class Ledger:
             _postpone(connection, [o for o in mine if isinstance(o, Retry)])
         return len(outcomes) - len(mine)
 
-    def release(self, token: UUID) -> int:
+    def release(self, token: UUID, delay: timedelta = timedelta()) -> int:
         """Give back what a worker that stops in an orderly way could not do; the attempt is not counted."""
         with self._engine.begin() as connection:
-            return connection.execute(RELEASE, {"token": token}).rowcount
+            return connection.execute(RELEASE, {"token": token, "delay": delay}).rowcount
 
     def sweep(self) -> Swept:
         """Take back the items of leases that ran out; quarantine those that have used up their attempts.
@@ -177,6 +192,10 @@ class Ledger:
         with self._engine.begin() as connection:
             if not connection.scalar(SWEEP_LOCK):
                 return Swept()
+            connection.execute(
+                SHORTEN_LEASES, {"longest": LONGEST_LEASES * self._lease, "lease": self._lease}
+            )
+            connection.execute(SHORTEN_DELAYS, {"longest": LONGEST_DELAY})
             parameters = {"code": WORKER_LOST, "max_attempts": self._max_attempts}
             states = connection.scalars(EXPIRE, parameters).all()
         return Swept(retried=states.count("retry"), quarantined=states.count("quarantined"))

@@ -30,16 +30,19 @@ PUBLISH = sa.text(
         WHERE (w.image_id, w.model_version_id) = (due.image_id, due.model_version_id)
         RETURNING w.job_id, w.image_id, {_LOSSES} AS losses
     )
-    SELECT max(losses) AS losses, min(job_id) AS job_id, image_id
+    SELECT max(losses) AS losses, min(job_id) AS job_id, image_id, now() AS published_at
     FROM published GROUP BY image_id ORDER BY 1, 2, 3
     """
 )
 
+# A time of publication that is still to come was written before the clock was set back.
 FORGET_PUBLISHED = sa.text(
     f"""
     WITH lost AS (
         SELECT image_id, model_version_id FROM work_items
-        WHERE {_DUE} AND published_at < now() - :older_than FOR UPDATE SKIP LOCKED
+        WHERE {_DUE} AND (published_at < least(CAST(:waiting_since AS timestamptz), now()) - :in_transit
+                          OR published_at > now() + :in_transit)
+        FOR UPDATE SKIP LOCKED
     )
     UPDATE work_items w SET published_at = NULL FROM lost
     WHERE (w.image_id, w.model_version_id) = (lost.image_id, lost.model_version_id)
@@ -149,7 +152,8 @@ RELEASE = sa.text(
         WHERE lease_token = :token AND state = 'leased' ORDER BY image_id, model_version_id FOR UPDATE
     )
     UPDATE work_items w
-    SET state = 'retry', attempts = w.attempts - 1, next_attempt_at = now(), published_at = NULL, {_UNLEASED}
+    SET state = 'retry', attempts = w.attempts - 1, next_attempt_at = now() + :delay, published_at = NULL,
+        {_UNLEASED}
     FROM held WHERE (w.image_id, w.model_version_id) = (held.image_id, held.model_version_id)
     """
 )
@@ -170,6 +174,30 @@ EXPIRE = sa.text(
         next_attempt_at = now(), published_at = NULL, {_UNLEASED}
     FROM expired WHERE (w.image_id, w.model_version_id) = (expired.image_id, expired.model_version_id)
     RETURNING w.state
+    """
+)
+
+# After Postgres' clock was set back, these would lie idle until it has caught up. A living holder prolongs its lease.
+SHORTEN_LEASES = sa.text(
+    """
+    WITH ahead AS (
+        SELECT image_id, model_version_id FROM work_items
+        WHERE state = 'leased' AND lease_expires_at > now() + :longest FOR UPDATE SKIP LOCKED
+    )
+    UPDATE work_items w SET lease_expires_at = now() + :lease FROM ahead
+    WHERE (w.image_id, w.model_version_id) = (ahead.image_id, ahead.model_version_id)
+    """
+)
+
+SHORTEN_DELAYS = sa.text(
+    """
+    WITH ahead AS (
+        SELECT image_id, model_version_id FROM work_items
+        WHERE state IN ('pending', 'retry') AND next_attempt_at > now() + :longest
+        ORDER BY next_attempt_at LIMIT 100000 FOR UPDATE SKIP LOCKED
+    )
+    UPDATE work_items w SET next_attempt_at = now() FROM ahead
+    WHERE (w.image_id, w.model_version_id) = (ahead.image_id, ahead.model_version_id)
     """
 )
 

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from models.errors import DeviceFailed
 from models.fold import NORMS, fold_batchnorm
 from models.predictions import Task
 from models.preprocess import normalise
@@ -50,7 +51,20 @@ class Engine:
         return best_batch(self.device, self.how.size)
 
     def run(self, batch: Tensor) -> dict[Task, Any]:
-        """Raw results, on the CPU, of a uint8 batch (N, 3, H, W). Runs out of memory as torch does."""
+        """Raw results, on the CPU, of a uint8 batch (N, 3, H, W).
+
+        Raises:
+            torch.OutOfMemoryError: try again with fewer photos.
+            DeviceFailed: end the process; after such an error each further call fails alike.
+        """
+        try:
+            return self._forward(batch)
+        except RuntimeError as error:
+            if is_sticky(error):
+                raise DeviceFailed(str(error)) from error
+            raise
+
+    def _forward(self, batch: Tensor) -> dict[Task, Any]:
         with torch.inference_mode():
             if self.device.type != "cuda":
                 raw: dict[Task, Any] = self.network(normalise(batch, self.how))
@@ -60,6 +74,13 @@ class Engine:
             with torch.autocast("cuda", dtype=self.half):
                 raw = self.network(normalise(moved, self.how))
             return {task: _to_cpu(value) for task, value in raw.items()}
+
+
+def is_sticky(error: RuntimeError) -> bool:
+    """Whether the device is unusable for this process from now on: any error of it but a lack of memory."""
+    if isinstance(error, torch.OutOfMemoryError):
+        return False
+    return isinstance(error, torch.AcceleratorError) or "CUDA error" in str(error)
 
 
 def _example(how: Preprocessing) -> Tensor:

@@ -24,6 +24,13 @@ class WeightsError(ModelError):
     """The weights are missing, altered or do not fit: fetch them again, or correct the spec."""
 
 
+class DeviceFailed(BaseException):
+    """The device answers no call of this process any more, as after a CUDA assertion: end the process.
+
+    No `Exception`: nothing on the way may take it for the fault of a photo.
+    """
+
+
 class PhotoError(ModelError):
     """One photo cannot be used; the others can. Replace that photo, or leave it quarantined."""
 

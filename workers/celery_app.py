@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any
 
 from celery import Celery
@@ -13,6 +15,7 @@ from workers.publisher import Publisher
 from workers.runtime import Runtime
 from workers.settings import Settings, settings
 
+PUBLISHED_AT = "published_at"  # header of a message: Postgres' time, ISO 8601
 VISIBILITY_TIMEOUT = 3600  # seconds until Redis hands an unacknowledged message to another worker
 
 
@@ -42,6 +45,7 @@ def configure(app: Celery, config: Settings) -> Celery:
         task_reject_on_worker_lost=False,  # the ledger brings the work back, in smaller chunks
         worker_prefetch_multiplier=1,
         worker_soft_shutdown_timeout=30,
+        worker_max_memory_per_child=config.max_memory_mb and config.max_memory_mb * 1024,
         worker_send_task_events=True,
         task_send_sent_event=True,
         worker_hijack_root_logger=False,
@@ -65,15 +69,34 @@ class CeleryQueue:
         self._config = config
 
     def depth(self) -> int:
-        url = self._config.redis_url.get_secret_value()
-        with Redis.from_url(url, socket_timeout=10, socket_connect_timeout=10) as client:
+        with self._redis() as client:
             return int(client.llen(self._config.queue))
+
+    def waiting_since(self) -> datetime | None:
+        with self._redis() as client:
+            oldest = client.lindex(self._config.queue, -1)  # workers take from the right
+        return None if oldest is None else _published_at(oldest)
 
     def send(self, chunks: Iterable[Chunk]) -> None:
         with self._app.connection_for_write() as connection, self._app.amqp.Producer(connection) as producer:
             for chunk in chunks:
                 arguments: dict[str, Any] = {"job_id": chunk.job_id, "image_ids": chunk.image_ids}
-                self._app.send_task("tagmill.process_chunk", kwargs=arguments, producer=producer)
+                headers = {PUBLISHED_AT: chunk.published_at.isoformat()}
+                self._app.send_task(
+                    "tagmill.process_chunk", kwargs=arguments, headers=headers, producer=producer
+                )
+
+    def _redis(self) -> Redis:
+        url = self._config.redis_url.get_secret_value()
+        return Redis.from_url(url, socket_timeout=10, socket_connect_timeout=10)
+
+
+def _published_at(message: bytes) -> datetime:
+    """Of a message that is none of ours, the beginning of time: then nothing counts as published before it."""
+    try:
+        return datetime.fromisoformat(json.loads(message)["headers"][PUBLISHED_AT])
+    except (ValueError, KeyError, TypeError):
+        return datetime.min.replace(tzinfo=UTC)
 
 
 def publisher(runtime: Runtime) -> Publisher:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -29,18 +29,29 @@ class Fetcher:
         self._limits = limits
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="fetch")
 
-    def batches(self, images: Sequence[ClaimedImage], size: int, min_side: int) -> Iterator[list[Fetched]]:
-        """The photos of `images` in order, `size` at a time; at most two batches are held ahead of the reader."""
+    def batches(
+        self,
+        images: Sequence[ClaimedImage],
+        size: int,
+        min_side: int,
+        on_progress: Callable[[], None] = lambda: None,
+    ) -> Iterator[list[Fetched]]:
+        """The photos of `images` in order, `size` at a time; at most two batches are held ahead of the reader.
+
+        `on_progress` is called from the fetching threads, once a photo.
+        """
         waiting: deque[Future[Fetched]] = deque()
         upcoming = iter(images)
         for start in range(0, len(images), size):
             while len(waiting) < 3 * size and (image := next(upcoming, None)):
-                waiting.append(self._pool.submit(self._fetch, image, min_side))
+                waiting.append(self._pool.submit(self._fetch, image, min_side, on_progress))
             yield [waiting.popleft().result() for _ in images[start : start + size]]
 
-    def _fetch(self, image: ClaimedImage, min_side: int) -> Fetched:
+    def _fetch(self, image: ClaimedImage, min_side: int, on_progress: Callable[[], None]) -> Fetched:
         try:
             data = self._store.get(image.object_key)
             return Fetched(image, decode(data, min_side=min_side, limits=self._limits))
         except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to this photo, not to the chunk
             return Fetched(image, error)
+        finally:
+            on_progress()

@@ -1,4 +1,4 @@
-"""What a worker host does beside its tasks: log in one format, sweep, and stop when it is drained."""
+"""What a worker host does beside its tasks: log in one format, sweep, watch its processes, and stop when drained."""
 
 from __future__ import annotations
 
@@ -6,17 +6,21 @@ import os
 import signal
 from typing import Any
 
-from celery.signals import setup_logging, worker_ready, worker_shutting_down
+from celery.signals import setup_logging, worker_init, worker_ready, worker_shutdown, worker_shutting_down
 
-from workers.celery_app import publisher
+from workers.celery_app import CeleryQueue, app, publisher
 from workers.logs import configure_logs
+from workers.periodic import Periodic
+from workers.pulse import Pulse
 from workers.runtime import Runtime
 from workers.settings import settings
-from workers.sweeper import Periodic, sweep
+from workers.sweeper import sweep
+from workers.watchdog import Watchdog, end_host
 
 DRAIN = "TAGMILL_DRAIN"  # set by `tagmill worker --drain` for its own process
 DRAIN_POLL_SECONDS = 1.0
 
+_pulses: list[Pulse] = []
 _threads: list[Periodic] = []
 
 
@@ -25,18 +29,42 @@ def _logs(**_: Any) -> None:
     configure_logs(settings())
 
 
+@worker_init.connect  # type: ignore[untyped-decorator]
+def _before_the_processes(**_: Any) -> None:
+    _pulses.append(Pulse.create())
+
+
 @worker_ready.connect  # type: ignore[untyped-decorator]
-def _start(**_: Any) -> None:
+def _start(sender: Any, **_: Any) -> None:
     config = settings()
     runtime = Runtime(config)
     ledger, way_out = runtime.ledger, publisher(runtime)
     _threads.append(Periodic("sweep", config.sweep_seconds, lambda: sweep(ledger, way_out)))
+    _threads.append(Periodic("watch", config.stall_seconds / 10, _watchdog(sender).look))
     if os.environ.get(DRAIN):
         _threads.append(
             Periodic("drain", DRAIN_POLL_SECONDS, lambda: _stop_when_drained(ledger.has_open_items()))
         )
     for thread in _threads:
         thread.start()
+
+
+def _watchdog(consumer: Any) -> Watchdog:
+    config = settings()
+    queue = CeleryQueue(app, config)
+
+    def processes() -> dict[int, int]:
+        pool = getattr(consumer.pool, "_pool", None)  # None where the pool has no processes of its own
+        return {process.index: process.pid for process in getattr(pool, "_pool", [])}
+
+    def waiting() -> int:
+        """Messages that this host should get: none where `celery control cancel_consumer` turned it away."""
+        ears = consumer.task_consumer  # None while it connects anew
+        return queue.depth() if ears is None or ears.consuming_from(config.queue) else 0
+
+    return Watchdog(
+        _pulses[-1], config.stall_seconds, processes, waiting, lambda: end_host(processes().values())
+    )
 
 
 def _stop_when_drained(open_items: bool) -> None:
@@ -47,4 +75,11 @@ def _stop_when_drained(open_items: bool) -> None:
 @worker_shutting_down.connect  # type: ignore[untyped-decorator]
 def _stop(**_: Any) -> None:
     for thread in _threads:
-        thread.stop()
+        if thread.name != "watch":  # a process may hang in its last chunk
+            thread.stop()
+
+
+@worker_shutdown.connect  # type: ignore[untyped-decorator]
+def _ended(**_: Any) -> None:
+    for pulse in _pulses:
+        pulse.remove()

@@ -4,28 +4,36 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from datetime import timedelta
+from typing import TypeVar
 from uuid import UUID, uuid4
 
 import structlog
-from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
 from catalog.ledger import ClaimedImage, Ledger
 from catalog.outcomes import ItemKey
+from models.errors import DeviceFailed
 from models.predictor import Predictor
 from workers.fetching import Fetcher
 from workers.inference import answers
 from workers.lease import heartbeat
 from workers.model_cache import Loaded, ModelCache
+from workers.patience import is_database_trouble, patiently
 from workers.retry import RetryPolicy
 from workers.storing import Storer
 
 log = structlog.get_logger()
 
+T = TypeVar("T")
+
 LARGE_SIDE = 512  # photos decoded larger than this are held in smaller numbers
-PATIENCE = (1.0, 2.0, 4.0, 8.0)  # seconds between tries to release when Postgres is away: it may only restart
+LATER = timedelta(
+    seconds=5
+)  # until photos are due again that were given back because the database was in trouble
 STORES_AHEAD = 2  # batches that may wait for Postgres before the network pauses
 
 
@@ -52,6 +60,7 @@ class Pipeline:
         store_batch: int,
         beat_seconds: float,
         top_up_to: int,
+        on_progress: Callable[[], None] = lambda: None,
     ) -> None:
         self._ledger = ledger
         self._models = models
@@ -61,22 +70,25 @@ class Pipeline:
         self._store_batch = store_batch
         self._beat_seconds = beat_seconds
         self._top_up_to = top_up_to
+        self._on_progress = on_progress
 
     def run(self, image_ids: Sequence[int]) -> Report:
         """Claim the due items of `image_ids` and work them off; whatever goes wrong, the items come back."""
         started = time.perf_counter()
         token = uuid4()
-        claimed = self._ledger.claim(image_ids, token, top_up_to=self._top_up_to)
+        claimed = patiently(lambda: self._ledger.claim(image_ids, token, top_up_to=self._top_up_to))
         refused = 0
         if claimed:
             with heartbeat(self._ledger, token, self._beat_seconds):
                 try:
                     refused = self._work(token, claimed)
-                except (OperationalError, InterfaceError):  # the database is away: nobody's fault
-                    self._give_back(token, PATIENCE)
+                except DeviceFailed:  # the lease runs out: its photos are suspects
                     raise
                 except Exception as error:
-                    self._fail(token, claimed, error)
+                    if is_database_trouble(error):  # nobody's fault
+                        self._give_back(token, LATER)
+                    else:
+                        self._fail(token, claimed, error)
                     raise
                 except BaseException:  # an orderly stop
                     self._give_back(token)
@@ -84,32 +96,37 @@ class Pipeline:
         return Report(len(claimed), refused, time.perf_counter() - started)
 
     def _work(self, token: UUID, claimed: Sequence[ClaimedImage]) -> int:
+        self._on_progress()
         loaded = self._models.get({version for image in claimed for version in image.versions})
+        self._on_progress()
         waiting: deque[Future[int]] = deque()
         refused = 0
         min_side = _min_side(loaded)
         size = self._store_batch if min_side <= LARGE_SIDE else max(1, self._store_batch // 4)
-        for batch in self._fetcher.batches(claimed, size, min_side):
-            waiting.append(self._storer.submit(token, list(answers(loaded, batch, self._policy))))
+        for batch in self._fetcher.batches(claimed, size, min_side, self._on_progress):
+            found = list(self._watched(answers(loaded, batch, self._policy)))
+            waiting.append(self._storer.submit(token, found))
             while len(waiting) > STORES_AHEAD:
                 refused += waiting.popleft().result()
-        return refused + sum(future.result() for future in waiting)
+                self._on_progress()
+        return refused + sum(self._watched(future.result() for future in waiting))
+
+    def _watched(self, results: Iterable[T]) -> Iterator[T]:
+        for result in results:
+            self._on_progress()
+            yield result
 
     def _fail(self, token: UUID, claimed: Sequence[ClaimedImage], error: Exception) -> None:
         """Nobody foresaw this error, so it counts as an attempt: a chunk must not go round for ever."""
         keys = [(ItemKey(image.image_id, version), image) for image in claimed for version in image.versions]
         self._ledger.settle(token, [self._policy.decide(key, error, image.attempts) for key, image in keys])
 
-    def _give_back(self, token: UUID, pauses: Sequence[float] = ()) -> None:
+    def _give_back(self, token: UUID, delay: timedelta = timedelta()) -> None:
         """Release the lease. If it runs out instead, its photos count as having lost their worker."""
-        for pause in (*pauses, None):
-            try:
-                self._ledger.release(token)
-                return
-            except SQLAlchemyError as error:
-                log.warning("release failed", token=str(token), error=str(error))
-            if pause is not None:
-                time.sleep(pause)
+        try:
+            patiently(lambda: self._ledger.release(token, delay))
+        except SQLAlchemyError as error:
+            log.warning("release failed", token=str(token), error=str(error))
 
 
 def _min_side(loaded: Sequence[Loaded]) -> int:

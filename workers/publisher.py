@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime
 from typing import Protocol
 
 from catalog.ledger import Chunk, Ledger
-
-# A message can be under way, popped and not yet claimed, for this long.
-MESSAGE_IN_TRANSIT = timedelta(seconds=10)
-# In a queue that never runs empty, a message is taken for lost after this. If it was only slow, it is doubled.
-MESSAGE_LOST = timedelta(hours=2)
 
 
 class Queue(Protocol):
@@ -19,6 +14,9 @@ class Queue(Protocol):
 
     def depth(self) -> int:
         """Messages that wait."""
+
+    def waiting_since(self) -> datetime | None:
+        """When the message that is next in turn was published; None where none waits."""
 
     def send(self, chunks: Iterable[Chunk]) -> None:
         """Publish one message a chunk."""
@@ -45,7 +43,6 @@ class Publisher:
         return sent
 
     def recover_lost(self) -> int:
-        """Publish again what was published into a queue that is empty now, or too long ago: its messages are gone."""
-        empty = self._queue.depth() == 0
-        self._ledger.forget_published(MESSAGE_IN_TRANSIT if empty else MESSAGE_LOST)
+        """Publish again what was published before all that waits, and is held by nobody: its messages are gone."""
+        self._ledger.forget_published(self._queue.waiting_since())
         return self.publish_due()

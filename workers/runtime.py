@@ -35,6 +35,7 @@ class Runtime:
         return sa.create_engine(
             self.settings.database_url.get_secret_value(),
             pool_pre_ping=True,
+            isolation_level="READ COMMITTED",  # the ledger's statements count on it, whatever the server's default
             pool_size=4,
             connect_args={"connect_timeout": 10, "application_name": "tagmill", **_NOTICE_A_DEAD_PEER},
         )

@@ -39,10 +39,16 @@ class Settings(BaseSettings):
         30.0, gt=0.5, description="a silent worker's items are taken back after this"
     )
     sweep_seconds: float = Field(10.0, gt=0.1, description="how often each worker host sweeps")
+    stall_seconds: float = Field(
+        120.0, gt=1, description="a worker process without progress for this long is killed and replaced"
+    )
     max_attempts: int = Field(4, ge=2, le=20, description="claims of an item before it is quarantined")
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
     concurrency: int | None = Field(None, ge=1, description="processes; default: one a core, or one a GPU")
+    max_memory_mb: int | None = Field(
+        None, ge=100, description="a worker process that has grown beyond this is replaced after its chunk"
+    )
     max_bytes: int = Field(50_000_000, ge=1, description="largest photo file")
     max_pixels: int = Field(64_000_000, ge=1, description="largest photo, width times height")
     cache_dir: Path | None = Field(None, description="model weights; default: $TAGMILL_HOME/cache")

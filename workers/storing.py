@@ -8,13 +8,14 @@ from contextvars import copy_context
 from dataclasses import replace
 from uuid import UUID
 
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import SQLAlchemyError
 
 from catalog.asset_store import AssetStore, mask_key
 from catalog.ledger import Ledger
 from catalog.outcomes import Outcome, Quarantined, Stored
 from workers.batching import bisect
 from workers.inference import Answer, log_failure
+from workers.patience import is_database_trouble, patiently
 from workers.retry import RetryPolicy, describe
 
 
@@ -56,13 +57,13 @@ class Storer:
         return sum(result for result in refused if isinstance(result, int))
 
     def _settle(self, token: UUID, outcomes: Sequence[Outcome]) -> int:
+        """Settle; a second time after a lost answer is refused by the fence, so it may be repeated."""
         try:
-            return self._ledger.settle(token, outcomes)
-        except DBAPIError as error:
-            # A connection that breaks in the middle of an answer may come as a plain DatabaseError.
-            if isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated:
+            return patiently(lambda: self._ledger.settle(token, outcomes))
+        except SQLAlchemyError as error:
+            if is_database_trouble(error):
                 raise
-            raise RefusedRow(str(error.orig)) from error
+            raise RefusedRow(str(getattr(error, "orig", error))) from error
 
     def _with_mask(self, answer: Answer) -> Outcome:
         outcome = answer.outcome

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
 
 import structlog
 import torch
 from billiard.process import current_process
 
+from models.errors import DeviceFailed
 from workers.celery_app import app, publisher
 from workers.device import device_of, worker_shape
 from workers.fetching import Fetcher
 from workers.model_cache import ModelCache
 from workers.pipeline import Pipeline
+from workers.pulse import OwnPulse
 from workers.retry import RetryPolicy
 from workers.runtime import Runtime
 from workers.settings import settings
@@ -21,12 +24,18 @@ from workers.sweeper import sweep
 
 log = structlog.get_logger()
 
+EXIT_DEVICE = 74  # EX_IOERR of sysexits.h
+
 
 @app.task(name="tagmill.process_chunk")  # type: ignore[untyped-decorator]
 def process_chunk(job_id: int, image_ids: list[int]) -> None:
     """Run the models over a chunk of photos: ids in, rows out."""
-    with structlog.contextvars.bound_contextvars(job=job_id):
-        report = pipeline().run(image_ids)
+    with structlog.contextvars.bound_contextvars(job=job_id), pulse().busy():
+        try:
+            report = pipeline().run(image_ids)
+        except DeviceFailed as error:
+            log.critical("device failed; this process ends", error=str(error))
+            os._exit(EXIT_DEVICE)  # an orderly end would wait for the device
         log.info("chunk done", images=report.images, refused=report.refused, seconds=round(report.seconds, 3))
 
 
@@ -43,6 +52,17 @@ def runtime() -> Runtime:
 
 
 @cache
+def pulse() -> OwnPulse:
+    """The sign of life of this process, made after the fork."""
+    return OwnPulse(process_index())
+
+
+def process_index() -> int:
+    """Which of its host's processes this is, counted from 0."""
+    return int(getattr(current_process(), "index", 0))
+
+
+@cache
 def pipeline() -> Pipeline:
     """The pipeline of this process, made at its first chunk: after the fork, on its own device."""
     config = settings()
@@ -50,7 +70,7 @@ def pipeline() -> Pipeline:
     torch.set_num_threads(shape.threads)
     own = runtime()
     policy = RetryPolicy(config.max_attempts)
-    device = device_of(shape, getattr(current_process(), "index", 0))
+    device = device_of(shape, process_index())
     return Pipeline(
         own.ledger,
         ModelCache(own.engine, own.store, config.weights_cache, device),
@@ -60,4 +80,5 @@ def pipeline() -> Pipeline:
         store_batch=config.store_batch,
         beat_seconds=config.lease_seconds / 3,
         top_up_to=config.store_batch,
+        on_progress=pulse().progress,
     )

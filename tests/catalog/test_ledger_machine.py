@@ -95,7 +95,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule()
     def forget_published(self) -> None:
-        self.ledger.forget_published(timedelta())
+        self.ledger.forget_published(None, timedelta())
 
     @rule(target=tokens, message=messages, top_up=st.sampled_from([0, 4]))
     def deliver(self, message: Chunk, top_up: int) -> UUID:
@@ -248,7 +248,7 @@ class LedgerMachine(RuleBasedStateMachine):
             return Stored(key, SHIRT if kind == "found" else NOTHING)
         if kind == "quarantine" or (kind != "uncounted" and self.items[key].attempts >= MAX_ATTEMPTS):
             return Quarantined(key, "broken", "It is broken.")
-        delay = timedelta(hours=1) if kind == "later" else timedelta()
+        delay = timedelta(minutes=10) if kind == "later" else timedelta()
         return Retry(key, "busy", "Later.", delay, counted=kind != "uncounted")
 
     def apply(self, outcome: Outcome) -> None:

@@ -25,7 +25,7 @@ from models.errors import WeightsError
 from models.photo import Limits
 from models.predictor import Predictor
 from models.spec import ModelSpec, Preprocessing
-from workers import pipeline
+from workers import patience, pipeline
 from workers.fetching import Fetcher
 from workers.model_cache import Loaded
 from workers.pipeline import Pipeline
@@ -246,14 +246,14 @@ def test_a_database_that_restarts_makes_no_suspects(bench: Bench, monkeypatch: p
     def restarting(*_: object) -> int:
         raise away
 
-    def release_later(token: UUID) -> int:
+    def release_later(token: UUID, delay: timedelta) -> int:
         if refusals:
             raise refusals.pop()
-        return release(token)
+        return release(token, delay)
 
     monkeypatch.setattr(bench.ledger, "settle", restarting)
     monkeypatch.setattr(bench.ledger, "release", release_later)
-    monkeypatch.setattr(pipeline, "PATIENCE", (0.0, 0.0))
+    monkeypatch.setattr(patience.time, "sleep", lambda seconds: None)
     with pytest.raises(OperationalError):
         bench.pipeline().run(ids)
     assert set().union(*bench.states().values()) == {("retry", None)}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
 from uuid import uuid4
 
 import pytest
@@ -33,6 +35,9 @@ class ListQueue:
     def depth(self) -> int:
         return len(self.messages)
 
+    def waiting_since(self) -> datetime | None:
+        return self.messages[0].published_at if self.messages else None
+
     def send(self, chunks: Iterable[Chunk]) -> None:
         if self.away:
             raise ConnectionError("the broker is away")
@@ -49,8 +54,12 @@ def images_in(queue: ListQueue) -> list[int]:
     return [image_id for chunk in queue.messages for image_id in chunk.image_ids]
 
 
-def forget_time_in_transit(engine: sa.Engine) -> None:
+def let_a_minute_pass(engine: sa.Engine, queue: ListQueue) -> None:
+    """As if everything had been published a minute ago."""
     execute(engine, "UPDATE work_items SET published_at = published_at - interval '1 minute'")
+    queue.messages = [
+        replace(chunk, published_at=chunk.published_at - timedelta(minutes=1)) for chunk in queue.messages
+    ]
 
 
 def test_only_as_many_messages_are_sent_as_may_wait(engine: sa.Engine) -> None:
@@ -95,7 +104,7 @@ def test_messages_that_are_gone_are_sent_again_once_the_queue_is_empty(
         ledger.settle(token, [stored(images[0], version)])
         queue.messages.clear()
     assert publisher.recover_lost() == 0  # they may still be under way
-    forget_time_in_transit(engine)
+    let_a_minute_pass(engine, queue)
     publisher.recover_lost()
     assert images_in(queue) == (images if lost_by == "broker away" else images[2:])
 
@@ -106,8 +115,38 @@ def test_a_queue_that_still_holds_messages_is_not_filled_twice(engine: sa.Engine
     queue = ListQueue()
     publisher = make_publisher(make_ledger(engine, chunk_size=4), queue)
     publisher.publish_due()
-    forget_time_in_transit(engine)
+    let_a_minute_pass(engine, queue)
     assert publisher.recover_lost() == 0
+    assert images_in(queue) == images
+
+
+def test_a_message_lost_from_a_queue_that_never_runs_empty_is_sent_again_in_its_turn(
+    engine: sa.Engine,
+) -> None:
+    images = add_images(engine, 12)
+    plan(engine, images, add_version(engine).id)
+    queue, ledger = ListQueue(), make_ledger(engine, chunk_size=4)
+    publisher = make_publisher(ledger, queue, max_published=1)
+    publisher.publish_due()
+    lost = queue.messages.pop()
+    let_a_minute_pass(engine, queue)
+    publisher.publish_due()
+    publisher.recover_lost()
+    assert len(queue.messages) == 1  # there is no room, but what was lost is known
+    queue.messages.clear()
+    publisher.publish_due()
+    assert images_in(queue) == lost.image_ids
+
+
+def test_what_was_published_before_the_clock_was_set_back_is_published_again(engine: sa.Engine) -> None:
+    images = add_images(engine, 4)
+    plan(engine, images, add_version(engine).id)
+    queue, ledger = ListQueue(), make_ledger(engine, chunk_size=4)
+    publisher = make_publisher(ledger, queue)
+    publisher.publish_due()
+    queue.messages.clear()
+    execute(engine, "UPDATE work_items SET published_at = published_at + interval '1 hour'")
+    publisher.recover_lost()
     assert images_in(queue) == images
 
 
@@ -120,7 +159,7 @@ def test_a_sweep_brings_back_what_a_dead_worker_held_and_what_a_flushed_queue_lo
     ledger.claim(queue.messages.pop(0).image_ids, uuid4())
     expire_leases(engine)
     queue.messages.clear()
-    forget_time_in_transit(engine)
+    let_a_minute_pass(engine, queue)
     sweep(ledger, publisher)
     assert sorted(images_in(queue)) == images
     while queue.messages:

@@ -1,0 +1,44 @@
+"""Try again while a service may only be restarting."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import structlog
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
+
+PAUSES = (0.1, 1.0, 2.0, 4.0, 8.0)  # seconds; together less than a lease
+
+
+def patiently(action: Callable[[], T], pauses: Sequence[float] = PAUSES) -> T:
+    """The result of `action`, tried again after each pause where the database is in trouble.
+
+    `action` must be safe to repeat: a commit whose answer was lost may have happened.
+
+    Raises what `action` raises at once if it is no trouble of the database's, else its last error.
+    """
+    for pause in pauses:
+        try:
+            return action()
+        except SQLAlchemyError as error:
+            if not is_database_trouble(error):
+                raise
+            log.warning("database in trouble, trying again", seconds=pause, error=str(error).splitlines()[0])
+        time.sleep(pause)
+    return action()
+
+
+def is_database_trouble(error: BaseException) -> bool:
+    """Whether it is nobody's fault: away, full, deadlocked, read-only after a failover, at another schema …
+
+    A row that Postgres will not take (its values, a constraint) is the row's own trouble.
+    """
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
+    return isinstance(error, SQLAlchemyError) and not isinstance(error, DataError | IntegrityError)
