@@ -74,6 +74,8 @@ def _stop_when_drained(open_items: bool) -> None:
 
 @worker_shutting_down.connect  # type: ignore[untyped-decorator]
 def _stop(**_: Any) -> None:
+    for pulse in _pulses:
+        pulse.end()
     for thread in _threads:
         if thread.name != "watch":  # a process may hang in its last chunk
             thread.stop()

@@ -61,6 +61,7 @@ class Pipeline:
         beat_seconds: float,
         top_up_to: int,
         on_progress: Callable[[], None] = lambda: None,
+        ending: Callable[[], bool] = lambda: False,
     ) -> None:
         self._ledger = ledger
         self._models = models
@@ -71,6 +72,7 @@ class Pipeline:
         self._beat_seconds = beat_seconds
         self._top_up_to = top_up_to
         self._on_progress = on_progress
+        self._ending = ending
 
     def run(self, image_ids: Sequence[int]) -> Report:
         """Claim the due items of `image_ids` and work them off; whatever goes wrong, the items come back."""
@@ -104,12 +106,16 @@ class Pipeline:
         min_side = _min_side(loaded)
         size = self._store_batch if min_side <= LARGE_SIDE else max(1, self._store_batch // 4)
         for batch in self._fetcher.batches(claimed, size, min_side, self._on_progress):
+            if self._ending():
+                break
             found = list(self._watched(answers(loaded, batch, self._policy)))
             waiting.append(self._storer.submit(token, found))
             while len(waiting) > STORES_AHEAD:
                 refused += waiting.popleft().result()
                 self._on_progress()
-        return refused + sum(self._watched(future.result() for future in waiting))
+        refused += sum(self._watched(future.result() for future in waiting))
+        self._give_back(token)  # what was not begun, or claimed by a commit whose answer was lost
+        return refused
 
     def _watched(self, results: Iterable[T]) -> Iterator[T]:
         for result in results:

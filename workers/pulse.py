@@ -1,6 +1,7 @@
-"""How a worker process tells its host that it still gets on: a time a process, in a small file that both map.
+"""How a worker process tells its host that it still gets on, and the host its processes that it ends.
 
-A heartbeat only says that a process lives; one whose network hangs would keep its lease for ever.
+A small file that all of them map: a flag, and a time for each process. A heartbeat only says that a process lives;
+one whose network hangs would keep its lease for ever.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pathlib import Path
 
 PULSE_FILE = "TAGMILL_PULSE"  # set by a host for its own processes
 SLOTS = 1024
+_ENDING = struct.Struct("=q")  # at the start of the file: 1 when the host ends
 _SLOT = struct.Struct("=qd")  # process id, monotonic time of its last progress; 0 while it has nothing to do
 
 
@@ -40,19 +42,30 @@ class Pulse:
     def create(cls) -> Pulse:
         """A new file, for a host that is about to start its processes, forked or spawned."""
         with tempfile.NamedTemporaryFile(prefix="tagmill-pulse-", delete=False) as file:
-            file.truncate(SLOTS * _SLOT.size)
+            file.truncate(_place(SLOTS))
         os.environ[PULSE_FILE] = file.name
         return cls(Path(file.name))
 
+    def end(self) -> None:
+        """Ask the processes to give back what they have not begun."""
+        _ENDING.pack_into(self._map, 0, 1)
+
+    def ending(self) -> bool:
+        return bool(_ENDING.unpack_from(self._map, 0)[0])
+
     def write(self, slot: int, beat: Beat) -> None:
-        _SLOT.pack_into(self._map, slot * _SLOT.size, beat.pid, beat.since or 0.0)
+        _SLOT.pack_into(self._map, _place(slot), beat.pid, beat.since or 0.0)
 
     def read(self, slot: int) -> Beat:
-        pid, since = _SLOT.unpack_from(self._map, slot * _SLOT.size)
+        pid, since = _SLOT.unpack_from(self._map, _place(slot))
         return Beat(pid, since or None)
 
     def remove(self) -> None:
         self.path.unlink(missing_ok=True)
+
+
+def _place(slot: int) -> int:
+    return _ENDING.size + slot * _SLOT.size
 
 
 class OwnPulse:
@@ -67,6 +80,10 @@ class OwnPulse:
     def progress(self) -> None:
         """This process has got on with its work just now. May be called from any thread."""
         self._write(time.monotonic())
+
+    def ending(self) -> bool:
+        """Whether the host ends and waits for this process."""
+        return self._pulse is not None and self._pulse.ending()
 
     @contextmanager
     def busy(self) -> Iterator[None]:

@@ -81,4 +81,5 @@ def pipeline() -> Pipeline:
         beat_seconds=config.lease_seconds / 3,
         top_up_to=config.store_batch,
         on_progress=pulse().progress,
+        ending=pulse().ending,
     )

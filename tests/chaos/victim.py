@@ -1,0 +1,173 @@
+"""`tagmill`, with accidents: a real worker process in which faults happen at named steps.
+
+Run as `python -m tests.chaos.victim worker …`. `CHAOS_FAULTS` holds the faults as JSON, `CHAOS_FOLDER` the notes of
+those that have happened: each happens once, whichever process comes first, and the note says when.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+import torch
+
+from catalog.asset_store import S3AssetStore
+from catalog.ledger import Ledger
+from models.engine import Engine
+from models.predictor import Predictor
+from tests.chaos.fault import FAULTS, FOLDER, Fault, parse
+from workers import fetching
+from workers.celery_app import CeleryQueue
+from workers.cli import main
+from workers.pipeline import Pipeline
+
+faults: list[Fault] = []
+settling: ContextVar[bool] = ContextVar("settling", default=False)
+
+
+def reach(step: str, *, photo: str = "", batch: int = 0) -> None:
+    """Called at each step; whatever is due there happens."""
+    for fault in faults:
+        if fault.step == step and fault.concerns(photo, batch) and _first(fault):
+            ACTIONS[fault.action]()
+
+
+def _first(fault: Fault) -> bool:
+    """Whether this is the moment: claimed by making the note, which only one process can."""
+    if fault.always:
+        return True
+    if fault.skip:
+        fault.skip -= 1
+        return False
+    with contextlib.suppress(FileExistsError):
+        note = os.open(Path(os.environ[FOLDER]) / fault.name, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
+        os.write(note, json.dumps({"at": time.time()}).encode())
+        return True
+    return False
+
+
+def _kill_host() -> None:
+    os.killpg(0, signal.SIGKILL)
+
+
+def _hang() -> None:
+    time.sleep(1e6)
+
+
+def _out_of_memory() -> None:
+    raise torch.OutOfMemoryError("the device has no more memory")
+
+
+def _device_assertion() -> None:
+    raise RuntimeError("CUDA error: device-side assert triggered")
+
+
+def _pause() -> None:
+    time.sleep(0.1)
+
+
+ACTIONS: dict[str, Callable[[], None]] = {
+    "kill": lambda: os.kill(os.getpid(), signal.SIGKILL),
+    "kill_host": _kill_host,
+    "hang": _hang,
+    "pause": _pause,
+    "out_of_memory": _out_of_memory,
+    "device_assertion": _device_assertion,
+}
+
+
+def around(owner: Any, name: str, wrap: Callable[..., Any]) -> None:
+    """Put `wrap(original, *arguments)` in the place of a function."""
+    original = getattr(owner, name)
+
+    @functools.wraps(original)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        return wrap(functools.partial(original, *args, **kwargs), *args)
+
+    setattr(owner, name, wrapped)
+
+
+def after(step: str) -> Callable[..., Any]:
+    def wrap(call: Callable[[], Any], *_: Any) -> Any:
+        result = call()
+        reach(step)
+        return result
+
+    return wrap
+
+
+def run(call: Callable[[], Any], *_: Any) -> Any:
+    reach("popped")
+    report = call()
+    reach("before_ack")
+    return report
+
+
+def decode(call: Callable[[], Any], data: bytes) -> Any:
+    photo = hashlib.sha256(data).hexdigest()
+    reach("decoding", photo=photo)
+    decoded = call()
+    reach("decoded", photo=photo)
+    return decoded
+
+
+def forward(call: Callable[[], Any], engine: Engine, batch: torch.Tensor) -> Any:
+    reach("forward", batch=len(batch))
+    return call()
+
+
+def put(call: Callable[[], Any], store: S3AssetStore, key: str, *_: Any) -> Any:
+    call()
+    if key.startswith("masks/"):
+        reach("mask_put")
+
+
+def settle(call: Callable[[], Any], *_: Any) -> Any:
+    token = settling.set(True)
+    try:
+        refused = call()
+    finally:
+        settling.reset(token)
+    reach("after_commit")
+    return refused
+
+
+def send(call: Callable[[], Any], *_: Any) -> None:
+    for _ in range(3 if any(fault.step == "send" for fault in faults) else 1):
+        call()
+
+
+def before_commit(_: sa.Connection) -> None:
+    if settling.get():
+        reach("before_commit")
+
+
+def prepare_accidents() -> None:
+    faults.extend(parse(os.environ.get(FAULTS, "[]")))
+    around(Pipeline, "run", run)
+    around(Ledger, "claim", after("claimed"))
+    around(S3AssetStore, "get", after("fetched"))
+    around(fetching, "decode", decode)
+    around(Engine, "_forward", forward)
+    around(Predictor, "outcomes", after("inferred"))
+    around(S3AssetStore, "put", put)
+    around(Ledger, "settle", settle)
+    around(CeleryQueue, "send", send)
+    sa.event.listen(sa.Engine, "commit", before_commit)
+
+
+if __name__ == "__main__":
+    prepare_accidents()
+    sys.argv[0] = "tagmill"
+    main()
