@@ -521,3 +521,37 @@ def test_the_lease_of_a_claim_runs_out_by_itself(engine: sa.Engine) -> None:
         connection.execute(sa.text("SELECT pg_sleep(0.15)"))
     assert ledger.sweep() == Swept(retried=1)
     assert ledger.settle(token, [Stored(ItemKey(images[0], version), SHIRT)]) == 1
+
+
+# --- a clock that was set back
+
+
+def test_leases_written_before_the_clock_was_set_back_are_shortened_not_taken(engine: sa.Engine) -> None:
+    images, version = add_images(engine, 2), add_version(engine).id
+    plan(engine, images, version)
+    ledger = make_ledger(engine)
+    ledger.claim(images[:1], dead := uuid4())
+    ledger.claim(images[1:], alive := uuid4())
+    execute(engine, "UPDATE work_items SET lease_expires_at = lease_expires_at + interval '1 hour'")
+    assert ledger.sweep() == Swept()
+    (left,) = rows(engine, "SELECT max(lease_expires_at) - now() <= interval '30 s' FROM work_items")
+    assert left == (True,)
+    assert (ledger.heartbeat(alive), ledger.heartbeat(dead)) == (1, 1)
+
+
+def test_work_that_became_due_in_the_future_is_due_after_a_sweep(engine: sa.Engine) -> None:
+    images, version = add_images(engine, 2), add_version(engine).id
+    plan(engine, images, version)
+    ledger = make_ledger(engine)
+    execute(engine, "UPDATE work_items SET next_attempt_at = now() + interval '1 hour'")
+    assert ledger.publishable(10) == []
+    ledger.sweep()
+    assert [chunk.image_ids for chunk in ledger.publishable(10)] == [images]
+
+
+def test_a_back_off_is_not_taken_for_a_clock_that_was_set_back(engine: sa.Engine) -> None:
+    plan(engine, add_images(engine, 2), add_version(engine).id)
+    ledger = make_ledger(engine)
+    execute(engine, "UPDATE work_items SET next_attempt_at = now() + interval '5 minutes'")
+    ledger.sweep()
+    assert ledger.publishable(10) == []

@@ -1,0 +1,168 @@
+"""Each part of the protocol is there for a reason: without it, a test that is named here fails.
+
+A copy of the code is made, one thing is taken out of it, and the named test is run in the copy. It must fail.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+CODE = ("catalog", "models", "workers", "migrations", "tests", "pyproject.toml", "README.md")
+
+
+@dataclass(frozen=True, slots=True)
+class Mutation:
+    """`old` becomes `new` in `file`; then `test` must fail."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    test: str
+
+
+MUTATIONS = (
+    Mutation(
+        "no fence",
+        "catalog/ledger_sql.py",
+        "WHERE lease_token = :token AND state = 'leased' AND image_id = ANY(CAST(:image_ids AS bigint[]))\n    ORDER",
+        "WHERE :token IS NOT NULL AND image_id = ANY(CAST(:image_ids AS bigint[]))\n    ORDER",
+        "tests/chaos/test_stopped_workers.py::test_frozen_beyond_its_lease_a_worker_writes_nothing_when_it_wakes",
+    ),
+    Mutation(
+        "no unique key of work items",
+        "migrations/sql/0001_tables.sql",
+        "    CONSTRAINT pk_work_items PRIMARY KEY (image_id, model_version_id),\n",
+        "",
+        "tests/chaos/test_ingest.py::test_the_same_photos_in_two_manifests_at_once",
+    ),
+    Mutation(
+        "no unique key of photos",
+        "migrations/sql/0001_tables.sql",
+        "CONSTRAINT pk_images PRIMARY KEY (id),\n    CONSTRAINT uq_images_sha256 UNIQUE (sha256)",
+        "CONSTRAINT pk_images PRIMARY KEY (id)",
+        "tests/chaos/test_ingest.py::test_the_same_photos_in_two_manifests_at_once",
+    ),
+    Mutation(
+        "no heartbeat",
+        "workers/lease.py",
+        "ledger.heartbeat(token)",
+        "pass",
+        "tests/chaos/test_stopped_workers.py::test_a_chunk_that_outlasts_its_lease_is_not_taken_away",
+    ),
+    Mutation(
+        "no sweep of leases",
+        "catalog/ledger_sql.py",
+        "WHERE state = 'leased' AND lease_expires_at < now() FOR UPDATE SKIP LOCKED",
+        "WHERE false FOR UPDATE SKIP LOCKED",
+        "tests/workers/test_publisher.py"
+        "::test_a_sweep_brings_back_what_a_dead_worker_held_and_what_a_flushed_queue_lost",
+    ),
+    Mutation(
+        "no search for lost messages",
+        "workers/publisher.py",
+        "        self._ledger.forget_published(self._queue.waiting_since())\n",
+        "",
+        "tests/workers/test_publisher.py"
+        "::test_a_sweep_brings_back_what_a_dead_worker_held_and_what_a_flushed_queue_lost",
+    ),
+    Mutation(
+        "attempts not counted at the claim",
+        "catalog/ledger_sql.py",
+        "SET state = 'leased', attempts = w.attempts + 1,",
+        "SET state = 'leased', attempts = w.attempts,",
+        "tests/catalog/test_ledger.py::test_a_photo_that_kills_its_worker_is_quarantined_alone",
+    ),
+    Mutation(
+        "suspects in chunks of full size",
+        "catalog/ledger.py",
+        "    return max(1, chunk_size >> 3 * losses)",
+        "    return chunk_size",
+        "tests/catalog/test_ledger.py::test_suspects_come_in_smaller_chunks_and_alone_at_their_last_attempt",
+    ),
+    Mutation(
+        "an orderly stop costs an attempt",
+        "catalog/ledger_sql.py",
+        "SET state = 'retry', attempts = w.attempts - 1, next_attempt_at = now() + :delay",
+        "SET state = 'retry', next_attempt_at = now() + :delay",
+        "tests/catalog/test_ledger.py::test_a_release_gives_back_the_attempt_and_the_work",
+    ),
+    Mutation(
+        "results apart from their state",
+        "catalog/ledger.py",
+        "            results.write(connection, stored)\n",
+        "            with self._engine.begin() as other:\n                results.write(other, stored)\n",
+        "tests/catalog/test_ledger.py::test_a_result_that_cannot_be_written_rolls_back_its_whole_batch",
+    ),
+    Mutation(
+        "no watchdog",
+        "workers/watchdog.py",
+        "                os.kill(pid, signal.SIGKILL)\n        self._listen",
+        "                pass\n        self._listen",
+        "tests/workers/test_watchdog.py::test_a_process_without_progress_is_killed",
+    ),
+    Mutation(
+        "a deaf host stays",
+        "workers/watchdog.py",
+        "            self.end()",
+        "            pass",
+        "tests/workers/test_watchdog.py::test_a_host_that_hears_nothing_while_messages_wait_ends",
+    ),
+    Mutation(
+        "a database in trouble is a photo's fault",
+        "workers/patience.py",
+        "    return isinstance(error, SQLAlchemyError) and not isinstance(error, DataError | IntegrityError)",
+        "    return False",
+        "tests/workers/test_pipeline.py::test_a_database_that_restarts_makes_no_suspects",
+    ),
+    Mutation(
+        "leases ahead of the clock stand",
+        "catalog/ledger.py",
+        "            connection.execute(SHORTEN_DELAYS",
+        "            str(SHORTEN_DELAYS",
+        "tests/catalog/test_ledger.py::test_work_that_became_due_in_the_future_is_due_after_a_sweep",
+    ),
+)
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The code, to be broken."""
+    folder = tmp_path_factory.mktemp("copy")
+    for name in CODE:
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(ROOT / name, folder / name)
+    where = [sys.executable, "-c", "import catalog, workers; print(catalog.__file__, workers.__file__)"]
+    printed = subprocess.run(where, cwd=folder, capture_output=True, text=True, check=True).stdout
+    assert printed.count(str(folder)) == 2, "the copy is not what its tests would import"
+    return folder
+
+
+@pytest.mark.chaos
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name.replace(" ", "-"))
+def test_without_it_a_test_fails(copy: Path, mutation: Mutation) -> None:
+    file = copy / mutation.file
+    before = file.read_text()
+    assert before.count(mutation.old) == 1, "the code has moved on: mend this mutation"
+    file.write_text(before.replace(mutation.old, mutation.new))
+    try:
+        code, printed = run(copy, mutation.test)
+    finally:
+        file.write_text(before)
+    assert code == 1, f"survived, or never ran (exit {code}):\n{printed[-3000:]}"
+    assert " failed" in printed
+
+
+def run(copy: Path, test: str) -> tuple[int, str]:
+    argv = [sys.executable, "-m", "pytest", "-q", "-x", "-m", "", "-p", "no:cacheprovider", test]
+    done = subprocess.run(argv, cwd=copy, capture_output=True, text=True, check=False, timeout=280)
+    return done.returncode, done.stdout

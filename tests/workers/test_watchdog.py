@@ -1,0 +1,113 @@
+"""Liveness, on real processes: who hangs is killed, who hears nothing ends its host."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from workers.pulse import Beat, OwnPulse, Pulse
+from workers.watchdog import Watchdog
+
+
+@pytest.fixture
+def pulse(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pulse]:
+    monkeypatch.setenv("TAGMILL_PULSE", "")
+    made = Pulse.create()
+    yield made
+    made.remove()
+
+
+@pytest.fixture
+def process() -> Iterator[subprocess.Popen[bytes]]:
+    made = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    yield made
+    made.kill()
+    made.wait(10)
+
+
+class Host:
+    """What a watchdog looks at, and whether it ended the host."""
+
+    def __init__(self, pulse: Pulse, processes: dict[int, int], waiting: int = 0) -> None:
+        self.waiting = waiting
+        self.ended = False
+        self.watchdog = Watchdog(pulse, 10.0, lambda: processes, lambda: self.waiting, self._end)
+
+    def _end(self) -> None:
+        self.ended = True
+
+
+def test_a_process_without_progress_is_killed(pulse: Pulse, process: subprocess.Popen[bytes]) -> None:
+    pulse.write(3, Beat(process.pid, time.monotonic() - 11))
+    Host(pulse, {3: process.pid}).watchdog.look()
+    assert process.wait(10) == -9
+
+
+@pytest.mark.parametrize("silent_for", [None, 9.0])
+def test_one_that_is_idle_or_gets_on_is_left_alone(
+    pulse: Pulse, process: subprocess.Popen[bytes], silent_for: float | None
+) -> None:
+    pulse.write(0, Beat(process.pid, None if silent_for is None else time.monotonic() - silent_for))
+    Host(pulse, {0: process.pid}).watchdog.look()
+    time.sleep(0.2)
+    assert process.poll() is None
+
+
+def test_what_a_dead_process_left_in_its_slot_is_not_held_against_its_successor(
+    pulse: Pulse, process: subprocess.Popen[bytes]
+) -> None:
+    pulse.write(0, Beat(process.pid + 1, time.monotonic() - 100))
+    Host(pulse, {0: process.pid}).watchdog.look()
+    time.sleep(0.2)
+    assert process.poll() is None
+
+
+def test_a_host_that_hears_nothing_while_messages_wait_ends(pulse: Pulse) -> None:
+    host = Host(pulse, {0: 4711}, waiting=1)
+    host.watchdog.look()
+    assert not host.ended
+    assert host.watchdog._deaf_since is not None
+    host.watchdog._deaf_since -= 11
+    host.watchdog.look()
+    assert host.ended
+
+
+@pytest.mark.parametrize("reason", ["nothing waits", "a process works"])
+def test_a_host_with_nothing_to_hear_or_with_work_does_not_end(pulse: Pulse, reason: str) -> None:
+    host = Host(pulse, {0: 4711}, waiting=1)
+    host.watchdog.look()
+    assert host.watchdog._deaf_since is not None
+    host.watchdog._deaf_since -= 11
+    if reason == "nothing waits":
+        host.waiting = 0
+    else:
+        pulse.write(0, Beat(4711, time.monotonic()))
+    host.watchdog.look()
+    assert not host.ended
+    assert host.watchdog._deaf_since is None
+
+
+def test_a_process_says_when_it_is_busy_and_hears_when_its_host_ends(pulse: Pulse) -> None:
+    own = OwnPulse(5)
+    assert pulse.read(5).since is None
+    with own.busy():
+        began = pulse.read(5).since
+        own.progress()
+        assert began is not None
+        assert (pulse.read(5).since or 0) >= began
+    assert pulse.read(5).since is None
+    assert not own.ending()
+    pulse.end()
+    assert own.ending()
+
+
+def test_without_a_host_a_pulse_does_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TAGMILL_PULSE", raising=False)
+    own = OwnPulse(0)
+    with own.busy():
+        own.progress()
+    assert not own.ending()
