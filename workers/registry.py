@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from catalog import versions
 from catalog.asset_store import AssetStore, model_key
 from catalog.errors import ObjectMissing
+from catalog.orphans import share_intake
 from catalog.versions import Version
 from models.errors import WeightsError
 from models.spec import ModelSpec
@@ -29,6 +30,7 @@ def add(engine: sa.Engine, store: AssetStore, spec: ModelSpec, weights: Path) ->
             f"{weights} has SHA-256 {sha256}, its spec says {spec.sha256}; fetch the file again"
         )
     with engine.begin() as connection:
+        share_intake(connection)
         number = versions.next_number(connection, spec.name)
         twins = versions.same_weights(connection, spec.name, spec.task, sha256)
         if twin := next((known for known in reversed(twins) if _answers_alike(spec, known)), None):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import IO, Protocol
 
 AN_HOUR = timedelta(hours=1)
@@ -37,6 +37,9 @@ class AssetStore(Protocol):
 
     def exists(self, key: str) -> bool:
         """Whether something is stored under `key`."""
+
+    def modified(self, key: str) -> datetime | None:
+        """When `key` was stored last; None where nothing is."""
 
     def delete(self, key: str) -> None:
         """Remove what is stored under `key`; nothing there is no error."""

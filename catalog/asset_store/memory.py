@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import IO
 from urllib.parse import quote
 
@@ -32,9 +32,10 @@ class MemoryAssetStore:
             self._server.buckets.setdefault(self._bucket, {})
 
     def put(self, key: str, data: bytes, content_type: str) -> None:
+        del content_type  # nobody reads it here
         check_key(key)
         with self._server.lock:
-            self._objects()[key] = bytes(data), content_type
+            self._objects()[key] = bytes(data), datetime.now(UTC)
 
     def get(self, key: str, *, limit: int | None = None) -> bytes:
         with self._server.lock:
@@ -53,6 +54,11 @@ class MemoryAssetStore:
         with self._server.lock:
             return key in self._objects()
 
+    def modified(self, key: str) -> datetime | None:
+        with self._server.lock:
+            found = self._objects().get(key)
+        return found[1] if found else None
+
     def delete(self, key: str) -> None:
         with self._server.lock:
             self._objects().pop(key, None)
@@ -65,7 +71,7 @@ class MemoryAssetStore:
     def url(self, key: str, expires: timedelta = AN_HOUR) -> str:
         return f"memory://{self._bucket}/{quote(check_key(key))}?expires={int(expires.total_seconds())}"
 
-    def _objects(self) -> dict[str, tuple[bytes, str]]:
+    def _objects(self) -> dict[str, tuple[bytes, datetime]]:
         try:
             return self._server.buckets[self._bucket]
         except KeyError:
@@ -77,4 +83,4 @@ class _Server:
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.buckets: dict[str, dict[str, tuple[bytes, str]]] = {}
+        self.buckets: dict[str, dict[str, tuple[bytes, datetime]]] = {}

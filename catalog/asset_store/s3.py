@@ -9,7 +9,7 @@ import io
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import IO
 from urllib.parse import urlsplit
 from xml.etree.ElementTree import ParseError
@@ -135,6 +135,13 @@ class S3AssetStore:
         except ObjectMissing:
             return False
         return True
+
+    def modified(self, key: str) -> datetime | None:
+        try:
+            with self._translated(key):
+                return self._client.stat_object(self._bucket, key).last_modified
+        except ObjectMissing:
+            return None
 
     def delete(self, key: str) -> None:
         try:

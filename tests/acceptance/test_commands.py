@@ -32,6 +32,10 @@ COMMANDS = (
     "status",
     "models",
     "demo",
+    "doctor",
+    "orphans",
+    "backup",
+    "restore",
 )
 
 

@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -291,3 +292,11 @@ def test_no_key_for_other_files_and_formats() -> None:
         model_key("product-type", "1", "../weights")
     with pytest.raises(InvalidKey):
         image_key(SHA, "SVG")
+
+
+def test_an_object_tells_when_it_was_stored(store: AssetStore) -> None:
+    assert store.modified("images/none") is None
+    store.put("images/one", b"1", "image/png")
+    modified = store.modified("images/one")
+    assert modified is not None
+    assert abs(datetime.now(UTC) - modified) < timedelta(minutes=1)

@@ -201,6 +201,17 @@ class Arena:
         self.stop()
         return self.judge()
 
+    def finish_supervised(self, *faults: Fault, environment: dict[str, str] | None = None) -> Verdict:
+        """As `finish`; a host that has ended by itself is started again, as systemd or Docker would."""
+
+        def over() -> bool:
+            if self.workers[-1].poll() is not None:
+                self.start(*faults, environment=environment)
+            return bool(self.value(OPEN) == 0)
+
+        self.wait_until(over, 180, "work still open")
+        return self.finish()
+
     def judge(self) -> Verdict:
         for note in (self.folder / "notes").glob("*"):
             self.fault(f"planned: {note.name.partition('-')[0]}")

@@ -46,7 +46,7 @@ def arena(shop: Shop, tally: Tally, tmp_path: Path, request: pytest.FixtureReque
     yield made
     made.stop()
     made.engine.dispose()
-    services.up(shop.home)
+    services.up(shop.home)  # what a scenario killed
     _drop(shop, name)
 
 

@@ -50,7 +50,7 @@ def test_redis_half_open(arena: Arena, wire: tuple[Proxy, dict[str, str]]) -> No
     arena.sleep(15)
     proxy.cut()
     proxy.pass_through()
-    supervised(arena, environment, 120)
+    arena.finish_supervised(SLOWLY, environment=environment)
 
 
 @pytest.mark.chaos
@@ -67,19 +67,7 @@ def test_a_host_that_hears_no_messages_ends_for_its_supervisor(
     proxy.freeze()
     arena.sleep(10)
     proxy.pass_through()
-    supervised(arena, environment, 120)
-
-
-def supervised(arena: Arena, environment: dict[str, str], seconds: float) -> None:
-    """Until all is done; a host that ended by itself is started again, as systemd or Docker would."""
-
-    def done() -> bool:
-        if arena.workers[-1].poll() is not None:
-            arena.start(SLOWLY, environment=environment)
-        return arena.done() >= arena.photos
-
-    arena.wait_until(done, seconds, "work still open")
-    arena.finish()
+    arena.finish_supervised(SLOWLY, environment=environment)
 
 
 @pytest.mark.chaos
@@ -166,7 +154,7 @@ def test_a_host_cut_off_in_mid_batch_and_joined_again(arena: Arena) -> None:
             arena.sleep(8)
             net.hosts[0].join()
             arena.sleep(3)
-        supervised(arena, environment, 180)
+        arena.finish_supervised(SLOWLY, environment=environment)
         assert lost.pid != other.pid
         for proxy in proxies.values():
             proxy.__exit__(None, None, None)

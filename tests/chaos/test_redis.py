@@ -77,7 +77,7 @@ def test_full(arena: Arena) -> None:
         client.config_set("maxmemory", "1mb")
         arena.sleep(8)
         client.config_set("maxmemory", "0")
-    arena.finish()
+    arena.finish_supervised(SLOWLY)  # Celery ends a host that cannot acknowledge
 
 
 def depth(arena: Arena) -> int:

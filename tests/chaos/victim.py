@@ -74,7 +74,7 @@ def _device_assertion() -> None:
 
 
 def _pause() -> None:
-    time.sleep(0.1)
+    time.sleep(0.05)
 
 
 ACTIONS: dict[str, Callable[[], None]] = {

@@ -15,7 +15,7 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from catalog.errors import CatalogError
 from models.errors import ModelError
-from workers.cli import demo, ingest, models, services, status, worker
+from workers.cli import backup, demo, doctor, ingest, models, orphans, services, status, worker
 from workers.cli.console import err, out
 from workers.embedded.errors import ServiceError
 
@@ -28,7 +28,7 @@ app = typer.Typer(
     epilog="Start with: [bold]tagmill up[/bold], [bold]tagmill ingest products.csv[/bold], "
     "[bold]tagmill worker --drain[/bold], [bold]tagmill status[/bold].",
 )
-for module in (services, ingest, worker, status, models, demo):
+for module in (services, ingest, worker, status, doctor, models, backup, orphans, demo):
     module.register(app)
 
 

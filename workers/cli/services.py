@@ -77,7 +77,7 @@ def psql(context: typer.Context) -> None:
         "PGPASSWORD": str(url.password or ""),
         "PGDATABASE": url.database or "",
     }
-    program = str(programs.psql())
+    program = str(programs.client("psql"))
     os.execve(program, [program, *context.args], environment)
 
 

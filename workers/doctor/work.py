@@ -1,0 +1,112 @@
+"""The work itself: leases nobody takes back, work nobody takes, interrupted ingests, quarantine, lost objects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import sqlalchemy as sa
+
+from workers.doctor.finding import Finding, judge
+from workers.runtime import Runtime
+
+SAMPLE = 20
+
+
+def check(runtime: Runtime) -> Iterator[Finding]:
+    with runtime.engine.connect() as connection:
+        connection.execute(sa.text("SET statement_timeout = '10s'"))
+        yield _stuck_leases(connection, 3 * runtime.settings.sweep_seconds)
+        yield _waiting(connection)
+        yield _interrupted(connection)
+        yield from _quarantine(connection)
+
+
+def _stuck_leases(connection: sa.Connection, seconds: float) -> Finding:
+    count = connection.scalar(_STUCK, {"seconds": seconds}) or 0
+    return judge(
+        "stuck_leases",
+        not count,
+        f"{count:,} items are held by leases that ran out more than {seconds:g} s ago",
+        "Nobody sweeps: start `tagmill worker`, or `celery -A workers.celery_app beat` beside one.",
+        "fail",
+    )
+
+
+def _waiting(connection: sa.Connection) -> Finding:
+    row = connection.execute(_WAITING).one()
+    return judge(
+        "work_waits",
+        not row.waits or row.leased > 0,
+        "work is due and no worker holds any" if row.waits and not row.leased else "no work waits in vain",
+        "Start `tagmill worker`; if one runs, look at its log.",
+    )
+
+
+def _interrupted(connection: sa.Connection) -> Finding:
+    jobs = list(connection.scalars(_INTERRUPTED))
+    return judge(
+        "ingest_interrupted",
+        not jobs,
+        f"jobs {', '.join(map(str, jobs))} have been 'adding' for over an hour"
+        if jobs
+        else "no ingest hangs",
+        "Their ingest was killed, or is very long: ingest the same manifest again, nothing is doubled.",
+    )
+
+
+def _quarantine(connection: sa.Connection) -> Iterator[Finding]:
+    rows = connection.execute(_QUARANTINE).all()
+    if not rows:
+        yield Finding("quarantine", "ok", "nothing is in quarantine")
+    for row in rows:
+        sentence = f"{row.items:,} items are in quarantine as {row.error_code}"
+        remedy = f"Look at the view `failures`; then `tagmill retry --code {row.error_code}`."
+        yield Finding("quarantine", "warn", sentence, remedy)
+
+
+def check_objects(runtime: Runtime) -> Iterator[Finding]:
+    """Of the newest photos and some others: are they in the store?"""
+    with runtime.engine.connect() as connection:
+        keys = list(connection.scalars(_SOME_OBJECTS, {"sample": SAMPLE}))
+    missing = [key for key in keys if not runtime.store.exists(key)]
+    yield judge(
+        "objects_missing",
+        not missing,
+        f"{len(missing)} of {len(keys)} photos looked at are not in the store",
+        "Restore the bucket from its backup, or ingest the photos again.",
+        "fail",
+    )
+
+
+_STUCK = sa.text(
+    """
+    SELECT count(*) FROM work_items
+    WHERE state = 'leased' AND lease_expires_at < now() - :seconds * interval '1 second'
+    """
+)
+
+_WAITING = sa.text(
+    """
+    SELECT coalesce((SELECT next_attempt_at < now() - interval '2 minutes' FROM work_items
+                     WHERE state IN ('pending', 'retry') ORDER BY next_attempt_at LIMIT 1), false) AS waits,
+           (SELECT count(*) FROM (SELECT FROM work_items WHERE state = 'leased' LIMIT 1) one) AS leased
+    """
+)
+
+_INTERRUPTED = sa.text(
+    "SELECT id FROM jobs WHERE closed_at IS NULL AND created_at < now() - interval '1 hour' ORDER BY id LIMIT 10"
+)
+
+_QUARANTINE = sa.text(
+    """
+    SELECT error_code, count(*) AS items FROM work_items WHERE state = 'quarantined'
+    GROUP BY error_code ORDER BY items DESC LIMIT 10
+    """
+)
+
+_SOME_OBJECTS = sa.text(
+    """
+    (SELECT object_key FROM images ORDER BY id DESC LIMIT :sample)
+    UNION (SELECT object_key FROM images WHERE id >= (SELECT max(id) / 2 FROM images) ORDER BY id LIMIT :sample)
+    """
+)
