@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.tagmill-installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-fast lint types format services-down clean
+.PHONY: help install demo test test-fast chaos mutations lint types format services-down clean
 
 help: ## List these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -24,6 +24,12 @@ demo: install ## From photos to rows: start everything, tag a small catalog, sho
 
 test: install lint types ## Everything CI checks: lint, strict types, all tests
 	$(BIN)/python -m pytest
+
+chaos: install ## Break everything that can break, and count: SEED=n repeats a run, ONLY=name picks scenarios
+	SEED=$${SEED:-$$(date +%s)} $(BIN)/python -m pytest tests/chaos -m "" -k "$(ONLY)" --timeout 420
+
+mutations: install ## Take the protocol apart: for each part that is missing a test must fail
+	$(BIN)/python -m pytest tests/mutations -m ""
 
 test-fast: install ## The tests that need no worker processes
 	$(BIN)/python -m pytest --ignore=tests/acceptance

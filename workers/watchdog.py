@@ -9,7 +9,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -30,20 +30,25 @@ class Watchdog:
     waiting: Callable[[], int]
     end: Callable[[], None]
     _deaf_since: float | None = None
+    _looked_at: float = field(default_factory=time.monotonic)
+    _awake_since: float = 0.0
 
     def look(self) -> None:
         """Kill processes without progress; end the host if messages wait and none of its processes gets one."""
         now = time.monotonic()
+        if now - self._looked_at > self.stall_seconds / 2:  # this host was frozen itself, and so were they
+            self._awake_since = now
+        self._looked_at = now
         processes = self.processes()
         beats = {slot: self.pulse.read(slot) for slot in processes}
         busy = {processes[slot]: b.since for slot, b in beats.items() if b.since and b.pid == processes[slot]}
         for pid, since in busy.items():
-            if now - since > self.stall_seconds:
+            if now - max(since, self._awake_since) > self.stall_seconds:
                 log.error(
                     "process makes no progress and is replaced", process=pid, seconds=round(now - since)
                 )
                 os.kill(pid, signal.SIGKILL)
-        self._listen(now, deaf=not busy and self.waiting() > 0)
+        self._listen(now, deaf=not busy and not self.pulse.ending() and self.waiting() > 0)
 
     def _listen(self, now: float, *, deaf: bool) -> None:
         if not deaf:

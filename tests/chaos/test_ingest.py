@@ -7,10 +7,12 @@ import os
 import signal
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from catalog.orphans import collect
 from tests.acceptance.photos import write_catalog
 from tests.chaos.arena import ROOT, Arena
 from tests.chaos.shop import TYPE
@@ -75,3 +77,46 @@ def test_killed_anywhere_and_run_again(arena: Arena) -> None:
 
 def on_disk(arena: Arena, key: str) -> bool:
     return (arena.shop.home / "s3" / arena.store.bucket / key).stat().st_size > 0
+
+
+@pytest.mark.chaos
+def test_what_a_killed_ingest_uploaded_is_collected_and_nothing_else(arena: Arena) -> None:
+    """Killed between upload and commit, and never run again; workers and another ingest go on meanwhile."""
+    abandoned = write_catalog(arena.folder / "abandoned", 600, start=50_000)
+    before = set(arena.store.list("images/"))
+    for _ in range(20):
+        ingest = start_ingest(arena, abandoned)
+        arena.wait_until(lambda: uploaded(arena, before), 60, "no upload")
+        arena.fault("SIGKILL of an ingest")
+        ingest.send_signal(signal.SIGKILL)
+        ingest.wait(30)
+        if orphans(arena):
+            break
+    committed = {sha for (sha,) in arena.rows("SELECT sha256 FROM images")}
+    arena.accepted |= {(sha, TYPE) for (sha,) in arena.rows(PLANNED)}
+    arena.photos += len(arena.accepted)
+    kept = write_catalog(arena.folder / "kept", 300, start=60_000)
+    accept(arena, arena.folder / "kept")
+    arena.start()
+    going_on = start_ingest(arena, kept)
+    while going_on.poll() is None:
+        collect(arena.engine, arena.store, older_than=timedelta(), delete=True)
+    collect(arena.engine, arena.store, older_than=timedelta(), delete=True)
+    arena.finish()
+    assert going_on.returncode == 0
+    assert not orphans(arena)
+    stored = {Path(key).stem for key in arena.store.list("images/")}
+    assert committed <= stored
+
+
+PLANNED = "SELECT i.sha256 FROM work_items w JOIN images i ON i.id = w.image_id"
+
+
+def uploaded(arena: Arena, before: set[str]) -> bool:
+    folder = arena.shop.home / "s3" / arena.store.bucket / "images"
+    return sum(len(files) for _, _, files in os.walk(folder)) > len(before)
+
+
+def orphans(arena: Arena) -> int:
+    named = {key for (key,) in arena.rows("SELECT object_key FROM images")}
+    return len(set(arena.store.list("images/")) - named)

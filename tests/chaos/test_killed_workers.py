@@ -23,15 +23,16 @@ def test_killed_at_every_step(arena: Arena) -> None:
 
 
 @pytest.mark.chaos
-def test_the_whole_host_killed_at_every_step(arena: Arena) -> None:
+def test_the_whole_host_killed_again_and_again(arena: Arena) -> None:
     """Main process and children at once; two hosts take turns, as a supervisor would start them again."""
     arena.order(1500, TYPE)
     arena.order(400, MASK)
-    for step in STEPS:
+    steps = ("claimed", "inferred", "mask_put", "before_commit", "after_commit")
+    for step in steps:
         arena.start(Fault(f"{step}-kill_host", step, "kill_host", skip=1)).wait(60)
     arena.start()
     verdict = arena.finish()
-    assert len(arena.happened()) == len(STEPS)
+    assert len(arena.happened()) == len(steps)
     assert not verdict.quarantined
 
 
@@ -41,7 +42,7 @@ def test_random_kills_over_ten_thousand_photos(arena: Arena) -> None:
     worker = arena.start()
     arena.wait_ready(worker)
     while arena.done() < 0.9 * arena.shop.photos:
-        pause(arena, 0.1, 0.6)
+        pause(arena, 0.4, 1.6)
         if arena.random.random() < 0.05:
             arena.signal(worker, signal.SIGKILL)
             worker = arena.start()

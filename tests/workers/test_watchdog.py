@@ -57,6 +57,20 @@ def test_one_that_is_idle_or_gets_on_is_left_alone(
     assert process.poll() is None
 
 
+def test_a_host_that_was_frozen_itself_gives_its_processes_time(
+    pulse: Pulse, process: subprocess.Popen[bytes]
+) -> None:
+    host = Host(pulse, {0: process.pid})
+    pulse.write(0, Beat(process.pid, time.monotonic() - 11))
+    host.watchdog._looked_at -= 11
+    host.watchdog.look()
+    time.sleep(0.2)
+    assert process.poll() is None
+    host.watchdog._awake_since -= 11
+    host.watchdog.look()
+    assert process.wait(10) == -9
+
+
 def test_what_a_dead_process_left_in_its_slot_is_not_held_against_its_successor(
     pulse: Pulse, process: subprocess.Popen[bytes]
 ) -> None:
