@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
+from datetime import datetime
 from pathlib import Path
 
 from redis import Redis
@@ -69,3 +72,21 @@ def test_a_queue_that_lost_everything_is_filled_again(system: System, tmp_path: 
         client.flushall()
     system.drain(sweep_seconds="1")
     assert system.rows("SELECT state, count(*) FROM work_items GROUP BY 1") == [("done", 160)]
+
+
+def test_the_queue_tells_when_its_oldest_message_was_published(system: System, tmp_path: Path) -> None:
+    """A message that is lost is told by that: it must be Postgres' time, and survive the way through Redis."""
+    system.json("ingest", str(write_catalog(tmp_path / "catalog", 3)))
+    ask = "from workers.celery_app import *; print(CeleryQueue(app, settings()).waiting_since().isoformat())"
+    done = subprocess.run(
+        [sys.executable, "-c", ask], env=system.environment, capture_output=True, text=True, check=True
+    )
+    assert datetime.fromisoformat(done.stdout.strip()) == system.value(
+        "SELECT min(published_at) FROM work_items"
+    )
+    with Redis.from_url(system.environment["TAGMILL_REDIS_URL"]) as client:
+        client.rpush(system.environment["TAGMILL_QUEUE"], b"not one of ours")
+    done = subprocess.run(
+        [sys.executable, "-c", ask], env=system.environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith("0001-01-01")

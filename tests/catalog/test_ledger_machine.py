@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal
 from uuid import UUID, uuid4
@@ -48,6 +48,7 @@ class Item:
     due: bool = True
     code: str | None = None
     found: bool = False
+    ahead: bool = field(default=False, compare=False)
 
     @property
     def losses(self) -> int:
@@ -162,11 +163,31 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule()
     def sweep(self) -> None:
+        for item in self.items.values():
+            if item.ahead and item.state in OPEN:
+                item.due = True
+            item.ahead = False
         lost = [item for item in self.items.values() if item.expired]
         for item in lost:
             item.end("quarantined" if item.attempts >= MAX_ATTEMPTS else "retry", WORKER_LOST)
         ended = Counter(item.state for item in lost)
         assert self.ledger.sweep() == Swept(ended["retry"], ended["quarantined"])
+
+    @rule()
+    def the_clock_is_set_back(self) -> None:
+        """By an hour: all that was written before lies so much further ahead, until a sweep."""
+        execute(
+            self.engine,
+            """
+            UPDATE work_items SET lease_expires_at = lease_expires_at + interval '1 hour',
+                   published_at = published_at + interval '1 hour',
+                   next_attempt_at = next_attempt_at
+                                     + CASE WHEN state IN ('pending', 'retry') THEN interval '1 hour' ELSE '0' END
+            """,
+        )
+        for item in self.items.values():
+            item.ahead, item.expired = True, False
+            item.due = item.due and item.state not in OPEN
 
     @rule()
     def time_passes(self) -> None:
