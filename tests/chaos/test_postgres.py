@@ -58,31 +58,37 @@ def test_no_connection_is_left(arena: Arena) -> None:
 def test_deadlocks(arena: Arena) -> None:
     """Somebody's script locks rows in another order; the workers are those that Postgres cancels."""
     arena.order(1500)
-    arena.start(SLOWLY)
+    arena.start(*[Fault(f"slowly-{n}", "forward", "pause", always=True) for n in range(4)])
     arena.wait_until(lambda: arena.done() > 0, 60, "no start")
-    while deadlocks(arena) < 3:
+    while deadlocks(arena) < 3 and arena.done() < 1500:
         lock_backwards(arena)
     arena.fault("deadlock", deadlocks(arena))
+    assert deadlocks(arena) > 0
     verdict = arena.finish()
     assert not verdict.quarantined
     assert arena.value("SELECT max(attempts) FROM work_items") == 1
 
 
 def lock_backwards(arena: Arena) -> None:
+    """One of a batch that is about to be settled; then, when the settlement waits for it, those before it."""
     lock = sa.text("SELECT 1 FROM work_items WHERE image_id = :image FOR UPDATE")
-    held = arena.rows("SELECT lease_token, array_agg(image_id ORDER BY image_id) FROM work_items "
-                      "WHERE state = 'leased' GROUP BY 1")  # fmt: skip
+    batch = [image for (image,) in arena.rows(ONE_BATCH)]
     with arena.engine.connect() as connection, contextlib.suppress(sa.exc.OperationalError):
         connection.exec_driver_sql(
             "SET deadlock_timeout = '30s'"
         )  # theirs is the shorter: they are cancelled
-        for _, images in held:
-            connection.execute(lock, {"image": images[len(images) // 2]})
-        arena.sleep(0.4)
-        for _, images in held:
-            for image in reversed(images[: len(images) // 2]):
-                connection.execute(lock, {"image": image})
+        connection.execute(lock, {"image": batch[-1] if batch else 0})
+        arena.sleep(2)
+        for image in reversed(batch[:-1]):
+            connection.execute(lock, {"image": image})
         connection.rollback()
+
+
+ONE_BATCH = """
+SELECT image_id FROM work_items WHERE lease_token = (
+    SELECT lease_token FROM work_items WHERE state = 'leased' GROUP BY 1 ORDER BY count(*) DESC LIMIT 1)
+ORDER BY image_id LIMIT 24
+"""
 
 
 def deadlocks(arena: Arena) -> int:
