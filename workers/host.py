@@ -7,6 +7,7 @@ import signal
 from typing import Any
 
 from celery.signals import setup_logging, worker_init, worker_ready, worker_shutdown, worker_shutting_down
+from celery.worker import state
 
 from workers.celery_app import CeleryQueue, app, publisher
 from workers.logs import configure_logs
@@ -40,13 +41,21 @@ def _start(sender: Any, **_: Any) -> None:
     runtime = Runtime(config)
     ledger, way_out = runtime.ledger, publisher(runtime)
     _threads.append(Periodic("sweep", config.sweep_seconds, lambda: sweep(ledger, way_out)))
-    _threads.append(Periodic("watch", config.stall_seconds / 10, _watchdog(sender).look))
+    watchdog = _watchdog(sender)
+    _threads.append(Periodic("watch", config.stall_seconds / 10, lambda: _watch(watchdog)))
     if os.environ.get(DRAIN):
         _threads.append(
             Periodic("drain", DRAIN_POLL_SECONDS, lambda: _stop_when_drained(ledger.has_open_items()))
         )
     for thread in _threads:
         thread.start()
+
+
+def _watch(watchdog: Watchdog) -> None:
+    """A soft shutdown sends no signal of Celery's; it is seen here."""
+    if any(flag is not None and flag is not False for flag in (state.should_stop, state.should_terminate)):
+        watchdog.pulse.end()
+    watchdog.look()
 
 
 def _watchdog(consumer: Any) -> Watchdog:

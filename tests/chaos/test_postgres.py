@@ -120,7 +120,7 @@ def test_read_only_for_a_while(arena: Arena) -> None:
     arena.wait_until(lambda: arena.done() > 0, 60, "no start")
     with arena.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         for value in ("on", "off") * 3:
-            arena.fault("read-only" if value == "on" else "writable")
+            arena.fault("read-only", value == "on")
             connection.exec_driver_sql(f"ALTER SYSTEM SET default_transaction_read_only = {value}")
             connection.exec_driver_sql("SELECT pg_reload_conf()")
             arena.sleep(2)

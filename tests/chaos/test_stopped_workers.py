@@ -16,7 +16,7 @@ SLOWLY = Fault("slowly", "forward", "pause", always=True)
 
 
 @pytest.mark.chaos
-@pytest.mark.parametrize(("remap", "rounds"), [("", 8), ("SIGQUIT", 1)], ids=["warm", "soft"])
+@pytest.mark.parametrize(("remap", "rounds"), [("", 5), ("SIGQUIT", 1)], ids=["warm", "soft"])
 def test_a_storm_of_deploys_costs_no_attempt(arena: Arena, remap: str, rounds: int) -> None:
     """SIGTERM to the main process, as a supervisor sends it, as soon as a new host is up."""
     arena.order(1500)
