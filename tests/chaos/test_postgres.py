@@ -58,7 +58,8 @@ def test_no_connection_is_left(arena: Arena) -> None:
 def test_deadlocks(arena: Arena) -> None:
     """Somebody's script locks rows in another order; the workers are those that Postgres cancels."""
     arena.order(1500)
-    arena.start(*[Fault(f"slowly-{n}", "forward", "pause", always=True) for n in range(4)])
+    slowly = [Fault(f"slowly-{n}", "forward", "pause", always=True) for n in range(4)]
+    arena.start(*slowly, stall_seconds="60")  # a settlement is repeated for 15 s
     arena.wait_until(lambda: arena.done() > 0, 60, "no start")
     while deadlocks(arena) < 3 and arena.done() < 1500:
         lock_backwards(arena)
