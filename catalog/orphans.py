@@ -14,8 +14,11 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 
 import sqlalchemy as sa
+from psycopg2.errors import LockNotAvailable
+from sqlalchemy.exc import OperationalError
 
 from catalog.asset_store import AssetStore
+from catalog.errors import CatalogError
 
 BATCH = 500
 SHOWN = 20
@@ -30,6 +33,10 @@ _IMAGE = re.compile(r"images/../../([0-9a-f]{64})\.\w+")
 def share_intake(connection: sa.Connection) -> None:
     """To be called before an object is uploaded that the same transaction will name."""
     connection.execute(_SHARE)
+
+
+class NoPhotosKnown(CatalogError):
+    """Check TAGMILL_DATABASE_URL, or finish the restore: nothing is deleted for an empty database."""
 
 
 @dataclass
@@ -52,8 +59,10 @@ def collect(
 ) -> Orphans:
     """Look at every object, and delete orphans older than `older_than` if `delete`. Memory is that of one batch.
 
-    Raises StoreUnavailable or a database error; what was deleted until then were orphans.
+    Raises NoPhotosKnown, StoreUnavailable or a database error; what was deleted until then were orphans.
     """
+    if delete:
+        _refuse_an_empty_database(engine)
     total = Orphans()
     before = datetime.now(UTC) - older_than
     for kind in ("images", "masks", "models"):
@@ -93,13 +102,27 @@ def _delete(engine: sa.Engine, store: AssetStore, kind: str, keys: Sequence[str]
     """Under lock, what is still named by no row."""
     with engine.begin() as connection:
         connection.execute(sa.text(f"SET LOCAL lock_timeout = '{WAIT}'"))
-        connection.execute(_ALONE)
+        try:
+            connection.execute(_ALONE)
+        except OperationalError as error:
+            if not isinstance(error.orig, LockNotAvailable):
+                raise
+            return 0  # ingests are at work; the next run finds these again
         if kind == "masks":
             connection.execute(_LOCK_ITEMS, _mask_parts(keys))
         orphans = _unnamed(connection, kind, keys)
         for key in orphans:
             store.delete(key)
     return len(orphans)
+
+
+def _refuse_an_empty_database(engine: sa.Engine) -> None:
+    with engine.connect() as connection:
+        if not connection.scalar(sa.text("SELECT EXISTS (SELECT FROM images)")):
+            raise NoPhotosKnown(
+                "the database knows no photo, so every object would be an orphan: check TAGMILL_DATABASE_URL, "
+                "or finish the restore"
+            )
 
 
 def _unnamed(connection: sa.Connection, kind: str, keys: Sequence[str]) -> list[str]:

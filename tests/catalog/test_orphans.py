@@ -9,8 +9,9 @@ from uuid import uuid4
 import pytest
 import sqlalchemy as sa
 
+from catalog import orphans
 from catalog.asset_store import S3AssetStore, image_key, mask_key
-from catalog.orphans import Orphans, collect, share_intake
+from catalog.orphans import NoPhotosKnown, Orphans, collect, share_intake
 from tests.catalog.shop import add_images, add_version, execute, make_ledger, plan, rows, stored
 
 NOW = timedelta()
@@ -44,9 +45,30 @@ def test_only_what_no_row_names_is_deleted(
     assert list(store.list()) == [image_key(photo[1], "PNG")]
 
 
+def test_nothing_is_deleted_for_a_database_that_knows_no_photo(
+    engine: sa.Engine, store: S3AssetStore
+) -> None:
+    store.put(image_key("ab" * 32, "JPEG"), b"of another database", "image/jpeg")
+    with pytest.raises(NoPhotosKnown):
+        find(engine, store)
+    assert find(engine, store, delete=False).found["images"] == 1
+    assert store.exists(image_key("ab" * 32, "JPEG"))
+
+
+def test_while_an_ingest_holds_the_lock_orphans_stay(
+    engine: sa.Engine, store: S3AssetStore, photo: tuple[int, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(orphans, "WAIT", "200ms")
+    store.put(image_key("ab" * 32, "JPEG"), b"never committed", "image/jpeg")
+    with engine.begin() as connection:
+        share_intake(connection)
+        assert (find(engine, store).found["images"], find(engine, store).deleted) == (1, 0)
+    assert find(engine, store).deleted == 1
+
+
 def test_young_objects_are_left_alone(engine: sa.Engine, store: S3AssetStore) -> None:
     store.put(image_key("ab" * 32, "JPEG"), b"just uploaded", "image/jpeg")
-    assert find(engine, store, older_than=timedelta(hours=1)).found.total() == 0
+    assert find(engine, store, delete=False, older_than=timedelta(hours=1)).found.total() == 0
 
 
 @pytest.mark.parametrize(
@@ -90,7 +112,9 @@ def test_a_mask_that_a_segment_names_stays(
     assert find(engine, store).found.total() == 0
 
 
-def test_a_photo_that_is_being_accepted_again_is_not_deleted(engine: sa.Engine, store: S3AssetStore) -> None:
+def test_a_photo_that_is_being_accepted_again_is_not_deleted(
+    engine: sa.Engine, store: S3AssetStore, photo: tuple[int, str]
+) -> None:
     """The collector has seen the orphan; then an ingest uploads it anew, and commits while the collector waits."""
     sha256 = "cd" * 32
     key = image_key(sha256, "PNG")
