@@ -37,7 +37,7 @@ from workers.settings import Settings
 from workers.setup import prepare
 from workers.storing import Storer
 
-PHOTOS, CHUNK, ROUNDS = 512, 128, 7
+PHOTOS, CHUNK, ROUNDS = 256, 128, 7
 TABLES = ("classifications", "detections", "segments", "embeddings")
 
 READ = sa.text(
