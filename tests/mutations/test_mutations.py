@@ -28,6 +28,15 @@ class Mutation:
     test: str
 
 
+# Of Ledger.settle.
+RESULTS = "            results.write(connection, stored)\n"
+STATES = """\
+            _finish(connection, stored, "done")
+            _finish(connection, [o for o in mine if isinstance(o, Quarantined)], "quarantined")
+            _postpone(connection, [o for o in mine if isinstance(o, Retry)])
+"""
+RETURN = "        return len(outcomes) - len(mine)\n"
+
 MUTATIONS = (
     Mutation(
         "no fence",
@@ -78,7 +87,7 @@ MUTATIONS = (
         "catalog/ledger_sql.py",
         "SET state = 'leased', attempts = w.attempts + 1,",
         "SET state = 'leased', attempts = w.attempts,",
-        "tests/catalog/test_ledger.py::test_a_photo_that_kills_its_worker_is_quarantined_alone",
+        "tests/catalog/test_ledger.py::test_an_item_whose_worker_died_at_its_last_attempt_is_quarantined",
     ),
     Mutation(
         "suspects in chunks of full size",
@@ -97,8 +106,8 @@ MUTATIONS = (
     Mutation(
         "results apart from their state",
         "catalog/ledger.py",
-        "            results.write(connection, stored)\n",
-        "            with self._engine.begin() as other:\n                results.write(other, stored)\n",
+        RESULTS + STATES + RETURN,
+        STATES + "        with self._engine.begin() as connection:\n" + RESULTS + RETURN,
         "tests/catalog/test_ledger.py::test_a_result_that_cannot_be_written_rolls_back_its_whole_batch",
     ),
     Mutation(
