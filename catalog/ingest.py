@@ -22,7 +22,7 @@ from catalog.asset_store import CONTENT_TYPES, AssetStore, image_key
 from catalog.error_report import ErrorReport
 from catalog.intake import NewPhoto, Refused, take
 from catalog.manifests import Manifest, Row, RowError
-from catalog.orphans import share_intake
+from catalog.orphans import intake
 from catalog.sources import Sources
 from models.photo import Limits
 
@@ -202,9 +202,9 @@ class Ingest:
     def _commit(
         self, batch: _Batch, location: str, summary: Summary, uploads: ThreadPoolExecutor, dry_run: bool
     ) -> None:
-        with self._engine.begin() as connection:
-            share_intake(connection)
-            known = known_photos(connection, list(batch.photos))
+        with intake(self._engine) as connection:
+            with connection.begin():
+                known = known_photos(connection, list(batch.photos))
             fresh = [photo for sha256, photo in batch.photos.items() if sha256 not in known]
             summary.photos_known += len(known)
             if dry_run:
@@ -212,8 +212,9 @@ class Ingest:
                 return
             list(uploads.map(self._upload, fresh))
             assert summary.job_id is not None
-            accepted = accept(connection, summary.job_id, batch.taken, self._version_ids)
-            record_errors(connection, summary.job_id, location, batch.errors)
+            with connection.begin():
+                accepted = accept(connection, summary.job_id, batch.taken, self._version_ids)
+                record_errors(connection, summary.job_id, location, batch.errors)
         summary.products_new += accepted.products_new
         summary.products_changed += accepted.products_changed
         summary.photos_new += accepted.photos_new

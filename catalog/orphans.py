@@ -1,7 +1,7 @@
 """Objects that no row names: left by an ingest or a worker that died between its upload and its commit.
 
-An ingest holds `INTAKE` shared from its upload to its commit, and the collector holds it alone while it deletes; so no
-photo is accepted between the look and the deletion. Masks are guarded by the row lock of their work item.
+An ingest holds the intake lock shared from its upload to its commit, and the collector holds it alone while it
+deletes; so no photo is accepted between the look and the deletion. Masks are guarded by the row lock of their item.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -20,19 +21,30 @@ from sqlalchemy.exc import OperationalError
 from catalog.asset_store import AssetStore
 from catalog.errors import CatalogError
 
-BATCH = 500
+BATCH, DELETED_AT_ONCE = 500, 50
 SHOWN = 20
 WAIT = "5s"  # for ingests at work; what could not be looked at is looked at the next time
 
-_SHARE = sa.text("SELECT pg_advisory_xact_lock_shared(7246647)")
+_SHARE = sa.text("SELECT pg_advisory_lock_shared(7246647)")
 _ALONE = sa.text("SELECT pg_advisory_xact_lock(7246647)")
-_MASK = re.compile(r"masks/(.+)@(\d+)/([0-9a-f]{64})\.png")
+_MASK = re.compile(r"masks/(.+)@(\d{1,9})/([0-9a-f]{64})\.png")
 _IMAGE = re.compile(r"images/../../([0-9a-f]{64})\.\w+")
 
 
-def share_intake(connection: sa.Connection) -> None:
-    """To be called before an object is uploaded that the same transaction will name."""
-    connection.execute(_SHARE)
+@contextmanager
+def intake(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """A connection to commit on what the block uploads: until it ends, no object is taken for an orphan.
+
+    The lock belongs to the session, not to a transaction, so that a slow upload keeps none open; if the session is
+    lost, so is the commit. The connection is closed at the end, and the lock with it.
+    """
+    with engine.connect() as connection:
+        try:
+            connection.execute(_SHARE)
+            connection.commit()
+            yield connection
+        finally:
+            connection.invalidate()
 
 
 class NoPhotosKnown(CatalogError):
@@ -66,15 +78,15 @@ def collect(
     total = Orphans()
     before = datetime.now(UTC) - older_than
     for kind in ("images", "masks", "models"):
-        for keys in _batches(store.list(f"{kind}/")):
+        for keys in _batches(store.list(f"{kind}/"), BATCH):
             total.looked_at += len(keys)
             _look(engine, store, kind, keys, before, delete, total)
             on_progress(total)
     return total
 
 
-def _batches(keys: Iterator[str]) -> Iterator[list[str]]:
-    while batch := list(islice(keys, BATCH)):
+def _batches(keys: Iterator[str], size: int) -> Iterator[list[str]]:
+    while batch := list(islice(keys, size)):
         yield batch
 
 
@@ -100,20 +112,33 @@ def _look(
 
 def _delete(engine: sa.Engine, store: AssetStore, kind: str, keys: Sequence[str]) -> int:
     """Under lock, what is still named by no row."""
-    with engine.begin() as connection:
-        connection.execute(sa.text(f"SET LOCAL lock_timeout = '{WAIT}'"))
-        try:
-            connection.execute(_ALONE)
-        except OperationalError as error:
-            if not isinstance(error.orig, LockNotAvailable):
-                raise
-            return 0  # ingests are at work; the next run finds these again
-        if kind == "masks":
-            connection.execute(_LOCK_ITEMS, _mask_parts(keys))
-        orphans = _unnamed(connection, kind, keys)
-        for key in orphans:
-            store.delete(key)
-    return len(orphans)
+    deleted = 0
+    for some in _batches(iter(keys), DELETED_AT_ONCE):
+        with engine.begin() as connection:
+            if not _alone(connection):
+                break
+            if kind == "masks":
+                free = set(connection.scalars(_LOCK_ITEMS, _mask_parts(some)))
+                some = [key for key in some if key in free]
+            for key in _unnamed(connection, kind, some):
+                connection.execute(_STILL_HERE)  # a lost connection has lost its locks
+                store.delete(key)
+                deleted += 1
+    return deleted
+
+
+def _alone(connection: sa.Connection) -> bool:
+    """Whether no ingest is at work; if one is, the next run finds its orphans again."""
+    # However slow a deletion is, the lock must last as long as it does.
+    connection.execute(sa.text("SET LOCAL idle_in_transaction_session_timeout = 0"))
+    connection.execute(sa.text(f"SET LOCAL lock_timeout = '{WAIT}'"))
+    try:
+        connection.execute(_ALONE)
+    except OperationalError as error:
+        if not isinstance(error.orig, LockNotAvailable):
+            raise
+        return False
+    return True
 
 
 def _refuse_an_empty_database(engine: sa.Engine) -> None:
@@ -145,6 +170,8 @@ def _mask_parts(keys: Sequence[str]) -> dict[str, list[str] | list[int]]:
     }
 
 
+_STILL_HERE = sa.text("SELECT 1")
+
 _IMAGES = sa.text(
     """
     SELECT o.key FROM unnest(CAST(:keys AS text[]), CAST(:hashes AS text[])) o (key, sha256)
@@ -168,14 +195,25 @@ _MASKS = sa.text(
     """
 )
 
+# The keys whose work is over and that no one is about to open again, and those without any work: SKIP LOCKED, since a
+# settlement that waits for these rows would hold up the next one.
 _LOCK_ITEMS = sa.text(
     """
-    SELECT 1 FROM unnest(CAST(:keys AS text[]), CAST(:names AS text[]), CAST(:numbers AS int[]),
-                         CAST(:hashes AS text[])) o (key, name, number, sha256)
-    JOIN images i ON i.sha256 = o.sha256
-    JOIN model_versions m ON m.name = o.name AND m.version = o.number
-    JOIN work_items w ON (w.image_id, w.model_version_id) = (i.id, m.id)
-    ORDER BY w.image_id, w.model_version_id FOR UPDATE OF w
+    WITH o AS (
+        SELECT * FROM unnest(CAST(:keys AS text[]), CAST(:names AS text[]), CAST(:numbers AS int[]),
+                             CAST(:hashes AS text[])) o (key, name, number, sha256)
+    ), owned AS (
+        SELECT o.key, w.image_id, w.model_version_id FROM o
+        JOIN images i ON i.sha256 = o.sha256
+        JOIN model_versions m ON m.name = o.name AND m.version = o.number
+        JOIN work_items w ON (w.image_id, w.model_version_id) = (i.id, m.id)
+    ), locked AS (
+        SELECT w.image_id, w.model_version_id FROM work_items w JOIN owned USING (image_id, model_version_id)
+        FOR UPDATE OF w SKIP LOCKED
+    )
+    SELECT key FROM owned JOIN locked USING (image_id, model_version_id)
+    UNION ALL
+    SELECT key FROM o WHERE NOT EXISTS (SELECT FROM owned WHERE owned.key = o.key)
     """
 )
 

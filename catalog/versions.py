@@ -78,6 +78,9 @@ def find(connection: sa.Connection, reference: str) -> Version:
 
 def next_number(connection: sa.Connection, name: str) -> int:
     """The number the next version of `name` gets; holds off other registrations until the transaction ends."""
+    connection.execute(
+        sa.text("SET LOCAL idle_in_transaction_session_timeout = 0")
+    )  # weights may be gigabytes
     connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": f"model {name}"})
     latest = sa.select(sa.func.max(ModelVersion.version)).where(ModelVersion.name == name)
     return (connection.scalar(latest) or 0) + 1

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from catalog import versions
 from catalog.asset_store import AssetStore, model_key
 from catalog.errors import ObjectMissing
-from catalog.orphans import share_intake
+from catalog.orphans import intake
 from catalog.versions import Version
 from models.errors import WeightsError
 from models.spec import ModelSpec
@@ -29,8 +29,7 @@ def add(engine: sa.Engine, store: AssetStore, spec: ModelSpec, weights: Path) ->
         raise WeightsError(
             f"{weights} has SHA-256 {sha256}, its spec says {spec.sha256}; fetch the file again"
         )
-    with engine.begin() as connection:
-        share_intake(connection)
+    with intake(engine) as connection, connection.begin():
         number = versions.next_number(connection, spec.name)
         twins = versions.same_weights(connection, spec.name, spec.task, sha256)
         if twin := next((known for known in reversed(twins) if _answers_alike(spec, known)), None):
@@ -68,20 +67,26 @@ def weights_file(store: AssetStore, cache: Path, version: Version) -> Path:
     path = cache / Path(key).name
     if path.exists():  # written whole and checked, or not at all; the loader hashes it again
         return path
+    cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=cache, prefix=".fetching-") as folder:
+        fresh = Path(folder) / path.name
+        _fetch(store, version, key, fresh)
+        fresh.replace(path)
+    return path
+
+
+def _fetch(store: AssetStore, version: Version, key: str, file: Path) -> None:
     try:
-        data = store.get(key)
+        with file.open("wb") as writing:
+            store.copy_to(key, writing)
     except ObjectMissing:  # of the weights, not of the photo at hand
         raise WeightsError(
             f"the weights of {version.key} are gone from the store; add the model again"
         ) from None
-    found = hashlib.sha256(data).hexdigest()
+    with file.open("rb") as reading:
+        found = hashlib.file_digest(reading, "sha256").hexdigest()
     if found != version.weights_sha256:
         raise WeightsError(
             f"the weights of {version.key} in the store have SHA-256 {found}, registered is "
             f"{version.weights_sha256}; remove the object {key} and add the model again"
         )
-    cache.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=cache, delete=False) as file:
-        file.write(data)
-    Path(file.name).replace(path)
-    return path

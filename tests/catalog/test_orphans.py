@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from catalog import orphans
 from catalog.asset_store import S3AssetStore, image_key, mask_key
-from catalog.orphans import NoPhotosKnown, Orphans, collect, share_intake
+from catalog.orphans import NoPhotosKnown, Orphans, collect, intake
 from tests.catalog.shop import add_images, add_version, execute, make_ledger, plan, rows, stored
 
 NOW = timedelta()
@@ -60,8 +60,7 @@ def test_while_an_ingest_holds_the_lock_orphans_stay(
 ) -> None:
     monkeypatch.setattr(orphans, "WAIT", "200ms")
     store.put(image_key("ab" * 32, "JPEG"), b"never committed", "image/jpeg")
-    with engine.begin() as connection:
-        share_intake(connection)
+    with intake(engine):
         assert (find(engine, store).found["images"], find(engine, store).deleted) == (1, 0)
     assert find(engine, store).deleted == 1
 
@@ -122,12 +121,12 @@ def test_a_photo_that_is_being_accepted_again_is_not_deleted(
     uploaded, collecting = threading.Event(), threading.Event()
 
     def ingest() -> None:
-        with engine.begin() as connection:
-            share_intake(connection)
+        with intake(engine) as connection:
             store.put(key, b"of a killed ingest", "image/png")
             uploaded.set()
             collecting.wait(10)
-            add_image(connection, sha256, key)
+            with connection.begin():
+                add_image(connection, sha256, key)
 
     thread = threading.Thread(target=ingest)
     thread.start()
