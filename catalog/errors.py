@@ -42,6 +42,10 @@ class ObjectMissing(StoreError):
     """Ingest the photo again, or restore the object from a backup: nothing is stored under this key."""
 
 
+class ObjectUnreadable(StoreError):
+    """Look at the store's log: it answers for other objects, and not for this one. Ingesting the photo mends it."""
+
+
 class ObjectTooLarge(StoreError):
     """Store a smaller object, or raise the size cap that was asked for."""
 

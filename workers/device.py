@@ -9,6 +9,7 @@ from typing import Literal
 
 import torch
 
+from models.errors import DeviceFailed
 from workers.settings import Settings
 
 CGROUP_CPU = Path("/sys/fs/cgroup/cpu.max")
@@ -48,6 +49,16 @@ def _quota(file: Path) -> int | None:
         return max(1, int(quota) // int(period))
     except (OSError, ValueError):  # no cgroup, or `max`: no quota
         return None
+
+
+def check(device: str) -> None:
+    """Raises DeviceFailed where `device` cannot add up: whoever is on it should claim nothing."""
+    try:
+        total = torch.ones(64, 64, device=device).matmul(torch.ones(64, device=device)).sum().item()
+    except RuntimeError as error:
+        raise DeviceFailed(f"{device} does not compute: {error}") from error
+    if total != 64 * 64:
+        raise DeviceFailed(f"{device} computes wrongly: {total} in place of {64 * 64}")
 
 
 def device_of(shape: WorkerShape, process_index: int) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from catalog.asset_store import AssetStore
+from catalog.errors import ObjectUnreadable, StoreError, StoreRefused, StoreUnavailable
 from catalog.ledger import ClaimedImage
 from models.decode import Photo, decode
 from models.photo import Limits
@@ -45,7 +46,24 @@ class Fetcher:
         for start in range(0, len(images), size):
             while len(waiting) < 3 * size and (image := next(upcoming, None)):
                 waiting.append(self._pool.submit(self._fetch, image, min_side, on_progress))
-            yield [waiting.popleft().result() for _ in images[start : start + size]]
+            yield self._blame([waiting.popleft().result() for _ in images[start : start + size]])
+
+    def _blame(self, batch: list[Fetched]) -> list[Fetched]:
+        """Where the store answers for others, its failure is this object's trouble as well: that must end one day."""
+        failed = [isinstance(fetched.photo, StoreUnavailable | StoreRefused) for fetched in batch]
+        if not any(failed) or (all(failed) and not self._store_answers()):
+            return batch
+        return [
+            replace(fetched, photo=ObjectUnreadable(str(fetched.photo))) if unread else fetched
+            for fetched, unread in zip(batch, failed, strict=True)
+        ]
+
+    def _store_answers(self) -> bool:
+        try:
+            self._store.exists("models/none")
+        except StoreError:
+            return False
+        return True
 
     def _fetch(self, image: ClaimedImage, min_side: int, on_progress: Callable[[], None]) -> Fetched:
         try:

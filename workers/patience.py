@@ -7,7 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import structlog
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
+from psycopg2 import ProgrammingError, errors
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, NotSupportedError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as NoneFree
 
 log = structlog.get_logger()
 
@@ -34,11 +36,18 @@ def patiently(action: Callable[[], T], pauses: Sequence[float] = PAUSES) -> T:
     return action()
 
 
+_TOO_LARGE = (errors.ProgramLimitExceeded, errors.StatementTooComplex)
+
+
 def is_database_trouble(error: BaseException) -> bool:
     """Whether it is nobody's fault: away, full, deadlocked, read-only after a failover, at another schema …
 
-    A row that Postgres will not take (its values, a constraint) is the row's own trouble.
+    A row that Postgres, or the driver, will not take is the row's own trouble; what is no error of theirs is a bug.
     """
-    if isinstance(error, DBAPIError) and error.connection_invalidated:
+    if not isinstance(error, DBAPIError):
+        return isinstance(error, NoneFree)  # of the pool's connections
+    if error.connection_invalidated:
         return True
-    return isinstance(error, SQLAlchemyError) and not isinstance(error, DataError | IntegrityError)
+    values = isinstance(error, DataError | IntegrityError | NotSupportedError)
+    not_sent = type(error.orig) is ProgrammingError  # the driver's own; Postgres' are of its subclasses
+    return not (values or not_sent or isinstance(error.orig, _TOO_LARGE))

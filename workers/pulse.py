@@ -15,11 +15,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 PULSE_FILE = "TAGMILL_PULSE"  # set by a host for its own processes
 SLOTS = 1024
 _ENDING = struct.Struct("=q")  # at the start of the file: 1 when the host ends
 _SLOT = struct.Struct("=qd")  # process id, monotonic time of its last progress; 0 while it has nothing to do
+
+
+class Progress(Protocol):
+    """Says that work gets on; what comes now may take `allow` seconds longer than a usual step."""
+
+    def __call__(self, allow: float = 0.0) -> None: ...
+
+
+def no_progress(allow: float = 0.0) -> None:
+    """For whom nobody watches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +88,9 @@ class OwnPulse:
         self._slot = slot
         self._pid = os.getpid()
 
-    def progress(self) -> None:
-        """This process has got on with its work just now. May be called from any thread."""
-        self._write(time.monotonic())
+    def progress(self, allow: float = 0.0) -> None:
+        """This process has got on with its work just now; see `Progress`. May be called from any thread."""
+        self._write(time.monotonic() + allow)
 
     def ending(self) -> bool:
         """Whether the host ends and waits for this process."""

@@ -14,14 +14,21 @@ from workers.settings import Settings
 
 # An ingest reads and uploads with up to 64 threads each. Connections are made as they are needed, then kept.
 STORE_THREADS = 128
+# A store that hangs is given up, all tries together, before the watchdog gives up the process that waits for it.
+MIN_TIMEOUT = 2.0
 
 # A database host that vanishes without a word is given up after about a minute, not after the kernel's two hours.
-_NOTICE_A_DEAD_PEER = {
+_NOTICE_A_DEAD_SERVER = {
     "keepalives_idle": 30,
     "keepalives_interval": 10,
     "keepalives_count": 3,
     "tcp_user_timeout": 60_000,
 }
+# And so does the server with us. A process that freezes in mid-transaction must not keep its locks: no sweep could run.
+_NOTICE_A_DEAD_CLIENT = (
+    "-c idle_in_transaction_session_timeout=15s "
+    "-c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3 -c tcp_user_timeout=60s"
+)
 
 
 class Runtime:
@@ -37,7 +44,12 @@ class Runtime:
             pool_pre_ping=True,
             isolation_level="READ COMMITTED",  # the ledger's statements count on it, whatever the server's default
             pool_size=4,
-            connect_args={"connect_timeout": 10, "application_name": "tagmill", **_NOTICE_A_DEAD_PEER},
+            connect_args={
+                "connect_timeout": 10,
+                "application_name": "tagmill",
+                "options": _NOTICE_A_DEAD_CLIENT,
+                **_NOTICE_A_DEAD_SERVER,
+            },
         )
 
     @cached_property
@@ -49,6 +61,8 @@ class Runtime:
             config.s3_secret_key.get_secret_value(),
             config.s3_bucket,
             threads=STORE_THREADS,
+            read_timeout=max(MIN_TIMEOUT, config.stall_seconds / 12),
+            get_timeout=max(MIN_TIMEOUT, config.stall_seconds / 3),
         )
 
     @cached_property

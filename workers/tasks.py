@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from functools import cache
 
 import structlog
@@ -11,7 +12,7 @@ from billiard.process import current_process
 
 from models.errors import DeviceFailed
 from workers.celery_app import app, publisher
-from workers.device import device_of, worker_shape
+from workers.device import check, device_of, worker_shape
 from workers.fetching import Fetcher
 from workers.model_cache import ModelCache
 from workers.pipeline import Pipeline
@@ -25,6 +26,7 @@ from workers.sweeper import sweep
 log = structlog.get_logger()
 
 EXIT_DEVICE = 74  # EX_IOERR of sysexits.h
+UNFIT_SECONDS = 30.0  # a process without a working device lets the messages go to others for so long
 
 
 @app.task(name="tagmill.process_chunk")  # type: ignore[untyped-decorator]
@@ -32,7 +34,7 @@ def process_chunk(job_id: int, image_ids: list[int]) -> None:
     """Run the models over a chunk of photos: ids in, rows out."""
     with structlog.contextvars.bound_contextvars(job=job_id), pulse().busy():
         try:
-            report = pipeline().run(image_ids)
+            report = fit_pipeline().run(image_ids)
         except DeviceFailed as error:
             log.critical("device failed; this process ends", error=str(error))
             os._exit(EXIT_DEVICE)  # an orderly end would wait for the device
@@ -62,6 +64,16 @@ def process_index() -> int:
     return int(getattr(current_process(), "index", 0))
 
 
+def fit_pipeline() -> Pipeline:
+    """The pipeline, if its device works. Nothing is claimed before: a sick host must not use up attempts."""
+    try:
+        return pipeline()
+    except DeviceFailed as error:
+        log.critical("device unfit; nothing was claimed", error=str(error))
+        time.sleep(UNFIT_SECONDS)
+        raise
+
+
 @cache
 def pipeline() -> Pipeline:
     """The pipeline of this process, made at its first chunk: after the fork, on its own device."""
@@ -71,6 +83,7 @@ def pipeline() -> Pipeline:
     own = runtime()
     policy = RetryPolicy(config.max_attempts)
     device = device_of(shape, process_index())
+    check(device)
     return Pipeline(
         own.ledger,
         ModelCache(own.engine, own.store, config.weights_cache, device),

@@ -48,7 +48,14 @@ class Watchdog:
                     "process makes no progress and is replaced", process=pid, seconds=round(now - since)
                 )
                 os.kill(pid, signal.SIGKILL)
-        self._listen(now, deaf=not busy and not self.pulse.ending() and self.waiting() > 0)
+        self._listen(now, deaf=not busy and not self.pulse.ending() and self._some_wait())
+
+    def _some_wait(self) -> bool:
+        try:
+            return self.waiting() > 0
+        except Exception:
+            self._deaf_since = None  # nobody hears anything of a broker that is away
+            raise
 
     def _listen(self, now: float, *, deaf: bool) -> None:
         if not deaf:

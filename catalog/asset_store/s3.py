@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -40,13 +41,14 @@ _PIECE = 1 << 20
 class S3AssetStore:
     """One bucket on an S3 server such as MinIO, RustFS, AWS or rclone; see `AssetStore` for the promises."""
 
-    def __init__(self, client: Minio, bucket: str) -> None:
+    def __init__(self, client: Minio, bucket: str, get_timeout: float = 60.0) -> None:
         if not _BUCKET.fullmatch(bucket):
             raise StoreError(
                 f"{bucket[:100]!r} cannot be a bucket: 3 to 63 lower-case letters, digits, '.' and '-'"
             )
         self._client = client
         self._bucket = bucket
+        self._get_timeout = get_timeout
 
     @classmethod
     def connect(
@@ -60,12 +62,14 @@ class S3AssetStore:
         region: str = "us-east-1",
         connect_timeout: float = 5.0,
         read_timeout: float = 30.0,
+        get_timeout: float = 60.0,
         retries: int = 4,
     ) -> S3AssetStore:
         """A store for up to `threads` threads at once; nothing is sent before the first call.
 
         `endpoint` is a URL such as `http://127.0.0.1:9000`; the time-outs are in seconds and hold for each of
-        1 + `retries` attempts, with pauses of 0.2, 0.4, 0.8 ... seconds between them. Raises StoreError.
+        1 + `retries` attempts, with pauses of 0.2, 0.4, 0.8 ... seconds between them. A `get` is given up
+        `get_timeout` seconds after it began, however slowly its bytes still come. Raises StoreError.
         """
         address = urlsplit(endpoint)
         if address.scheme not in ("http", "https") or not address.netloc or address.path.strip("/"):
@@ -90,14 +94,14 @@ class S3AssetStore:
             region=region,  # named, so that no request is spent on asking for it
             http_client=pool,
         )
-        return cls(client, bucket)
+        return cls(client, bucket, get_timeout)
 
     @property
     def bucket(self) -> str:
         return self._bucket
 
     def in_bucket(self, bucket: str) -> S3AssetStore:
-        return S3AssetStore(self._client, bucket)
+        return S3AssetStore(self._client, bucket, self._get_timeout)
 
     def ensure_bucket(self) -> None:
         with self._translated():
@@ -115,13 +119,14 @@ class S3AssetStore:
             self._client.put_object(self._bucket, key, io.BytesIO(data), len(data), content_type)
 
     def get(self, key: str, *, limit: int | None = None) -> bytes:
+        deadline = time.monotonic() + self._get_timeout
         for _ in range(_READS - 1):
             try:
-                return self._read(key, limit)
+                return self._read(key, limit, deadline)
             except StoreUnavailable as error:
-                if not isinstance(error.__cause__, ProtocolError):
+                if not isinstance(error.__cause__, ProtocolError) or time.monotonic() > deadline:
                     raise
-        return self._read(key, limit)
+        return self._read(key, limit, deadline)
 
     def copy_to(self, key: str, file: IO[bytes]) -> None:
         with self._opened(key) as response:
@@ -161,12 +166,17 @@ class S3AssetStore:
         with self._translated(key):
             return self._client.presigned_get_object(self._bucket, key, expires=expires)
 
-    def _read(self, key: str, limit: int | None) -> bytes:
+    def _read(self, key: str, limit: int | None, deadline: float) -> bytes:
         with self._opened(key) as response:
             length = int(response.headers.get("content-length") or 0)
             if limit is not None and length > limit:
                 raise ObjectTooLarge(f"s3://{self._bucket}/{key} has {length:,} bytes, more than {limit:,}")
-            return response.read()
+            pieces = []
+            while piece := response.read1(_PIECE):  # what has come, without waiting for more
+                pieces.append(piece)
+                if time.monotonic() > deadline:
+                    raise TimeoutError(f"not read within {self._get_timeout:.0f} s")
+            return b"".join(pieces)
 
     @contextmanager
     def _opened(self, key: str) -> Iterator[BaseHTTPResponse]:

@@ -1,4 +1,4 @@
-"""How many processes a worker host starts."""
+"""How many processes a worker host starts, and whether what they compute on computes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from models.errors import DeviceFailed
 from workers import device
 
 
@@ -21,3 +22,9 @@ def test_a_containers_cpu_quota_counts(
     if content is not None:
         (tmp_path / "cpu.max").write_text(content)
     assert device.cores() == (cores or without)
+
+
+def test_a_device_that_is_not_there_is_unfit() -> None:
+    device.check("cpu")
+    with pytest.raises(DeviceFailed, match="does not compute"):
+        device.check("meta")

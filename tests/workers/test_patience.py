@@ -29,11 +29,19 @@ def wrapped(error: Exception) -> sa.exc.DBAPIError:
         (errors.UndefinedTable("another schema"), True),
         (errors.InvalidParameterValue("NaN not allowed in vector"), False),
         (errors.UniqueViolation("duplicate key"), False),
+        (errors.ProgramLimitExceeded("vector cannot have more than 16000 dimensions"), False),
+        (psycopg2.ProgrammingError("can't adapt type 'Box'"), False),
     ],
     ids=lambda value: type(value).__name__,
 )
 def test_a_row_is_at_fault_only_for_its_own_values(error: Exception, trouble: bool) -> None:
     assert is_database_trouble(wrapped(error)) is trouble
+
+
+def test_no_free_connection_is_trouble_and_a_bug_is_none() -> None:
+    assert is_database_trouble(sa.exc.TimeoutError("QueuePool limit reached"))
+    assert not is_database_trouble(sa.exc.ArgumentError("a bug"))
+    assert not is_database_trouble(ValueError("a bug"))
 
 
 def test_trouble_is_waited_for_and_a_fault_is_not(monkeypatch: pytest.MonkeyPatch) -> None:

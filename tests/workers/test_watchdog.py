@@ -57,6 +57,43 @@ def test_one_that_is_idle_or_gets_on_is_left_alone(
     assert process.poll() is None
 
 
+def test_one_that_said_its_step_may_take_longer_is_given_that_time(
+    pulse: Pulse, process: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = OwnPulse(0)
+    own._pid = process.pid
+    own.progress(30.0)
+    host, now = Host(pulse, {0: process.pid}), time.monotonic()
+    for seconds, code in ((39, None), (41, -9)):
+        monkeypatch.setattr("workers.watchdog.time.monotonic", lambda: now + seconds)  # noqa: B023
+        host.watchdog._looked_at = now + seconds - 1
+        host.watchdog.look()
+        assert _ended_within(process, 0.5) == code
+
+
+def _ended_within(process: subprocess.Popen[bytes], seconds: float) -> int | None:
+    try:
+        return process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return None
+
+
+def test_a_broker_that_is_away_makes_no_host_deaf(pulse: Pulse, monkeypatch: pytest.MonkeyPatch) -> None:
+    host, now = Host(pulse, {}, waiting=1), time.monotonic()
+
+    def away() -> int:
+        raise ConnectionError("refused")
+
+    host.watchdog.look()
+    host.watchdog.waiting = away
+    with pytest.raises(ConnectionError):
+        host.watchdog.look()
+    host.watchdog.waiting = lambda: 1
+    monkeypatch.setattr("workers.watchdog.time.monotonic", lambda: now + 11)
+    host.watchdog.look()
+    assert not host.ended
+
+
 def test_a_host_that_was_frozen_itself_gives_its_processes_time(
     pulse: Pulse, process: subprocess.Popen[bytes]
 ) -> None:
