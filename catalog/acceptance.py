@@ -183,16 +183,16 @@ _INSERT_IMAGES = sa.text(
 _KNOWN = sa.text(
     """
     SELECT sha256 FROM images i WHERE sha256 = ANY(CAST(:hashes AS text[])) AND NOT EXISTS (
-        SELECT FROM work_items w WHERE w.image_id = i.id AND w.error_code = 'object_missing')
+        SELECT FROM work_items w WHERE w.image_id = i.id AND w.error_code IN ('object_missing', 'object_unreadable'))
     """
 )
 
-# Photos that were missed in the store have just been uploaded again.
+# Photos that the store had lost, or could not read, have just been uploaded again.
 _REOPEN = sa.text(
     """
-    UPDATE work_items SET state = 'pending', attempts = 0, next_attempt_at = now(), published_at = NULL,
-           error_code = NULL, error_reason = NULL, finished_at = NULL
-    WHERE image_id = ANY(CAST(:image_ids AS bigint[])) AND error_code = 'object_missing'
+    UPDATE work_items SET state = 'pending', attempts = 0, losses = 0, deferrals = 0, next_attempt_at = now(),
+           published_at = NULL, error_code = NULL, error_reason = NULL, finished_at = NULL
+    WHERE image_id = ANY(CAST(:image_ids AS bigint[])) AND error_code IN ('object_missing', 'object_unreadable')
       AND state IN ('quarantined', 'retry')
     """
 )

@@ -117,7 +117,7 @@ def retry(connection: sa.Connection, *, job_id: int | None, code: str | None) ->
 _RETRY = sa.text(
     """
     UPDATE work_items
-    SET state = 'pending', attempts = 0, next_attempt_at = now(), published_at = NULL,
+    SET state = 'pending', attempts = 0, losses = 0, deferrals = 0, next_attempt_at = now(), published_at = NULL,
         error_code = NULL, error_reason = NULL, finished_at = NULL
     WHERE state = 'quarantined'
       AND (CAST(:job_id AS bigint) IS NULL OR job_id = :job_id) AND (CAST(:code AS text) IS NULL OR error_code = :code)

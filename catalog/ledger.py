@@ -53,6 +53,7 @@ class ClaimedImage:
     object_key: str
     versions: frozenset[int]
     attempts: int
+    deferrals: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +73,15 @@ class Swept:
     quarantined: int = 0
 
 
-def suspect_chunk(chunk_size: int, losses: int, max_attempts: int) -> int:
-    """Images a message may carry after `losses` workers died holding them: 128, 16, 2, 1, 1 …
+def suspect_chunk(chunk_size: int, suspicion: int, max_attempts: int) -> int:
+    """Images a message may carry after so many workers died holding them: 128, 16, 2, 1, 1 …
 
     Whichever photo kills its worker soon stands alone, and its neighbours are stored. At its last attempt a
     photo is alone whatever the sizes, so that none is quarantined for its neighbour.
     """
-    if losses and losses >= max_attempts - 1:
+    if suspicion and suspicion >= max_attempts - 1:
         return 1
-    return max(1, chunk_size >> 3 * losses)
+    return max(1, chunk_size >> 3 * suspicion)
 
 
 class Ledger:
@@ -91,6 +92,7 @@ class Ledger:
         self._lease = lease
         self._max_attempts = max_attempts
         self._chunk_size = chunk_size
+        self._last = {"max_attempts": max_attempts}
 
     @staticmethod
     def plan(
@@ -106,11 +108,11 @@ class Ledger:
         A message lost after this is found again by `forget_published`.
         """
         with self._engine.begin() as connection:
-            due = connection.execute(PUBLISH, {"limit": limit}).all()
+            due = connection.execute(PUBLISH, {"limit": limit, **self._last}).all()
         chunks = []
-        for (losses, job_id), group in groupby(due, key=lambda row: (row.losses, row.job_id)):
+        for (suspicion, job_id), group in groupby(due, key=lambda row: (row.suspicion, row.job_id)):
             ids = [row.image_id for row in group]
-            size = suspect_chunk(self._chunk_size, losses, self._max_attempts)
+            size = suspect_chunk(self._chunk_size, suspicion, self._max_attempts)
             chunks += [
                 Chunk(job_id, ids[i : i + size], due[0].published_at) for i in range(0, len(ids), size)
             ]
@@ -129,32 +131,35 @@ class Ledger:
     def claim(self, image_ids: Sequence[int], token: UUID, *, top_up_to: int = 0) -> list[ClaimedImage]:
         """Lease the due items of `image_ids`, and of other images until `top_up_to` images are held.
 
-        The attempt is counted here, before any byte is read. Images that lost a worker before are kept apart
-        from the rest, in chunks of `suspect_chunk` at most; what is left over is published again.
+        The attempt is counted here, before any byte is read. Images that lost a worker before, or are at their last
+        attempt, are kept apart from the rest, in chunks of `suspect_chunk` at most; what is left over is published
+        again.
         """
         with self._engine.begin() as connection:
-            found = connection.execute(CANDIDATES, {"image_ids": list(image_ids)}).all()
-            losses = {row.image_id: row.losses for row in found}
-            taken = self._trusted(losses)
-            if left := [image_id for image_id in losses if image_id not in taken]:
+            found = connection.execute(CANDIDATES, {"image_ids": list(image_ids), **self._last}).all()
+            suspicion = {row.image_id: row.suspicion for row in found}
+            taken = self._trusted(suspicion)
+            if left := [image_id for image_id in suspicion if image_id not in taken]:
                 connection.execute(UNPUBLISH, {"image_ids": left})
-            if len(taken) < top_up_to and not any(losses[image_id] for image_id in taken):
+            if len(taken) < top_up_to and not any(suspicion[image_id] for image_id in taken):
                 wanted = {"images": top_up_to - len(taken), "taken": list(taken)}
                 taken |= set(connection.scalars(TOP_UP, wanted))
             parameters = {"image_ids": list(taken), "token": token, "lease": self._lease}
             leased = connection.execute(LEASE, parameters).all()
         return [
-            ClaimedImage(row.image_id, row.sha256, row.object_key, frozenset(row.versions), row.attempts)
+            ClaimedImage(
+                row.image_id, row.sha256, row.object_key, frozenset(row.versions), row.attempts, row.deferrals
+            )
             for row in leased
         ]
 
-    def _trusted(self, losses: dict[int, int]) -> set[int]:
-        """The images one worker may hold together: those without a loss, else a few of the suspects."""
-        healthy = {image_id for image_id, lost in losses.items() if not lost}
-        if healthy or not losses:
+    def _trusted(self, suspicion: dict[int, int]) -> set[int]:
+        """The images one worker may hold together: those above suspicion, else a few of the others."""
+        healthy = {image_id for image_id, suspected in suspicion.items() if not suspected}
+        if healthy or not suspicion:
             return healthy
-        size = suspect_chunk(self._chunk_size, max(losses.values()), self._max_attempts)
-        return set(sorted(losses, key=lambda image_id: -losses[image_id])[:size])
+        size = suspect_chunk(self._chunk_size, max(suspicion.values()), self._max_attempts)
+        return set(sorted(suspicion, key=lambda image_id: -suspicion[image_id])[:size])
 
     def heartbeat(self, token: UUID) -> int:
         """Prolong the lease; returns how many items the token still holds."""
@@ -226,6 +231,7 @@ def _postpone(connection: sa.Connection, outcomes: Sequence[Retry]) -> None:
             "reasons": [o.reason for o in outcomes],
             "delays": [o.delay.total_seconds() for o in outcomes],
             "refunds": [0 if o.counted else 1 for o in outcomes],
+            "deferrals": [1 if o.deferred else 0 for o in outcomes],
         }
         connection.execute(POSTPONE, parameters)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-# "Lost" items are those whose last worker died with them; see Ledger.claim.
-_LOSSES = "CASE WHEN error_code = 'worker_lost' THEN attempts ELSE 0 END"
+# Workers that died holding the item; at its last attempt, whatever it failed of before, it is to be alone as well.
+_SUSPICION = "greatest(losses, CASE WHEN attempts >= :max_attempts - 1 THEN attempts ELSE 0 END)"
 _DUE = "state IN ('pending', 'retry') AND next_attempt_at <= now()"
 _UNLEASED = "lease_token = NULL, lease_expires_at = NULL"
 
@@ -28,9 +28,9 @@ PUBLISH = sa.text(
     ), published AS (
         UPDATE work_items w SET published_at = now() FROM due
         WHERE (w.image_id, w.model_version_id) = (due.image_id, due.model_version_id)
-        RETURNING w.job_id, w.image_id, {_LOSSES} AS losses
+        RETURNING w.job_id, w.image_id, {_SUSPICION} AS suspicion
     )
-    SELECT max(losses) AS losses, min(job_id) AS job_id, image_id, now() AS published_at
+    SELECT max(suspicion) AS suspicion, min(job_id) AS job_id, image_id, now() AS published_at
     FROM published GROUP BY image_id ORDER BY 1, 2, 3
     """
 )
@@ -63,10 +63,10 @@ UNPUBLISH = sa.text(
 CANDIDATES = sa.text(
     f"""
     WITH due AS (
-        SELECT image_id, {_LOSSES} AS losses FROM work_items
+        SELECT image_id, {_SUSPICION} AS suspicion FROM work_items
         WHERE {_DUE} AND image_id = ANY(CAST(:image_ids AS bigint[])) FOR UPDATE SKIP LOCKED
     )
-    SELECT image_id, max(losses) AS losses FROM due GROUP BY image_id ORDER BY image_id
+    SELECT image_id, max(suspicion) AS suspicion FROM due GROUP BY image_id ORDER BY image_id
     """
 )
 
@@ -93,10 +93,10 @@ LEASE = sa.text(
         UPDATE work_items w
         SET state = 'leased', attempts = w.attempts + 1, lease_token = :token, lease_expires_at = now() + :lease
         FROM due WHERE (w.image_id, w.model_version_id) = (due.image_id, due.model_version_id)
-        RETURNING w.image_id, w.model_version_id, w.attempts
+        RETURNING w.image_id, w.model_version_id, w.attempts, w.deferrals
     )
     SELECT i.id AS image_id, i.sha256, i.object_key, array_agg(l.model_version_id) AS versions,
-           max(l.attempts) AS attempts
+           max(l.attempts) AS attempts, max(l.deferrals) AS deferrals
     FROM leased l JOIN images i ON i.id = l.image_id
     GROUP BY i.id ORDER BY i.id
     """
@@ -137,10 +137,12 @@ POSTPONE = sa.text(
     f"""
     UPDATE work_items w
     SET state = 'retry', next_attempt_at = now() + o.delay * interval '1 second', published_at = NULL,
-        attempts = w.attempts - o.refund, error_code = o.code, error_reason = o.reason, {_UNLEASED}
+        attempts = w.attempts - o.refund, deferrals = w.deferrals + o.deferral,
+        error_code = o.code, error_reason = o.reason, {_UNLEASED}
     FROM unnest(CAST(:image_ids AS bigint[]), CAST(:version_ids AS bigint[]), CAST(:codes AS text[]),
-                CAST(:reasons AS text[]), CAST(:delays AS float8[]), CAST(:refunds AS int[]))
-         o (image_id, model_version_id, code, reason, delay, refund)
+                CAST(:reasons AS text[]), CAST(:delays AS float8[]), CAST(:refunds AS int[]),
+                CAST(:deferrals AS int[]))
+         o (image_id, model_version_id, code, reason, delay, refund, deferral)
     WHERE (w.image_id, w.model_version_id) = (o.image_id, o.model_version_id)
     """
 )
@@ -169,7 +171,7 @@ EXPIRE = sa.text(
     UPDATE work_items w
     SET state = CASE WHEN w.attempts >= :max_attempts THEN 'quarantined' ELSE 'retry' END,
         finished_at = CASE WHEN w.attempts >= :max_attempts THEN now() END,
-        error_code = :code,
+        losses = w.losses + 1, error_code = :code,
         error_reason = 'The worker died or fell silent while it held this photo (attempt ' || w.attempts || ').',
         next_attempt_at = now(), published_at = NULL, {_UNLEASED}
     FROM expired WHERE (w.image_id, w.model_version_id) = (expired.image_id, expired.model_version_id)

@@ -27,13 +27,17 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """Not now. An attempt that is not `counted` was nobody's fault but a service's, and costs nothing."""
+    """Not now. An attempt that is not `counted` was nobody's fault but a service's, and costs nothing.
+
+    It is `deferred` where the service answered for others meanwhile: that is counted apart.
+    """
 
     key: ItemKey
     code: str
     reason: str
     delay: timedelta
     counted: bool = True
+    deferred: bool = False
 
 
 @dataclass(frozen=True, slots=True)

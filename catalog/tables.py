@@ -161,6 +161,14 @@ class WorkItem(Base):
     job_id: Mapped[int] = mapped_column(sa.ForeignKey("jobs.id"))
     state: Mapped[str] = mapped_column(server_default="pending")
     attempts: Mapped[int] = mapped_column(sa.SmallInteger, server_default="0")
+    losses: Mapped[int] = mapped_column(
+        sa.SmallInteger, server_default="0", comment="workers that died or fell silent while they held it"
+    )
+    deferrals: Mapped[int] = mapped_column(
+        sa.SmallInteger,
+        server_default="0",
+        comment="times the store would not give its photo while it gave others",
+    )
     next_attempt_at: Mapped[datetime] = _now()
     published_at: Mapped[datetime | None]
     lease_token: Mapped[UUID | None]
@@ -172,6 +180,11 @@ class WorkItem(Base):
     __table_args__ = (
         sa.CheckConstraint(_one_of("state", STATES), name="state"),
         sa.CheckConstraint("(state = 'leased') = (lease_token IS NOT NULL)", name="lease"),
+        sa.CheckConstraint("(lease_token IS NULL) = (lease_expires_at IS NULL)", name="expiry"),
+        sa.CheckConstraint(
+            "state <> 'quarantined' OR (error_code IS NOT NULL AND error_reason IS NOT NULL)", name="reason"
+        ),
+        sa.CheckConstraint("attempts >= 0 AND losses >= 0 AND deferrals >= 0", name="counts"),
         sa.Index("ix_work_items_job", "job_id", "state"),
         sa.Index(
             "ix_work_items_due",

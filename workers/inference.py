@@ -81,7 +81,7 @@ def _stored(image: ClaimedImage, model: str, key: ItemKey, prediction: Predictio
 
 
 def _failed(image: ClaimedImage, model: str, key: ItemKey, error: Exception, policy: RetryPolicy) -> Answer:
-    outcome = policy.decide(key, error, image.attempts)
+    outcome = policy.decide(key, error, image)
     log_failure(image, model, outcome)
     return Answer(image, model, outcome)
 

@@ -23,6 +23,7 @@ from workers.inference import answers
 from workers.lease import heartbeat
 from workers.model_cache import Loaded, ModelCache
 from workers.patience import is_database_trouble, patiently
+from workers.pulse import Progress, no_progress
 from workers.retry import RetryPolicy
 from workers.storing import Storer
 
@@ -34,6 +35,7 @@ LARGE_SIDE = 512  # photos decoded larger than this are held in smaller numbers
 LATER = timedelta(
     seconds=5
 )  # until photos are due again that were given back because the database was in trouble
+LOADING = 900.0  # seconds beyond the usual for fetching and loading models, before it counts as hanging
 STORES_AHEAD = 2  # batches that may wait for Postgres before the network pauses
 
 
@@ -60,7 +62,7 @@ class Pipeline:
         store_batch: int,
         beat_seconds: float,
         top_up_to: int,
-        on_progress: Callable[[], None] = lambda: None,
+        on_progress: Progress = no_progress,
         ending: Callable[[], bool] = lambda: False,
     ) -> None:
         self._ledger = ledger
@@ -80,7 +82,9 @@ class Pipeline:
         token = uuid4()
         claimed = patiently(lambda: self._ledger.claim(image_ids, token, top_up_to=self._top_up_to))
         refused = 0
-        if claimed:
+        if not claimed:
+            self._give_back(token)  # claimed after all, by a commit whose answer was lost
+        else:
             with heartbeat(self._ledger, token, self._beat_seconds):
                 try:
                     refused = self._work(token, claimed)
@@ -98,7 +102,7 @@ class Pipeline:
         return Report(len(claimed), refused, time.perf_counter() - started)
 
     def _work(self, token: UUID, claimed: Sequence[ClaimedImage]) -> int:
-        self._on_progress()
+        self._on_progress(LOADING)
         loaded = self._models.get({version for image in claimed for version in image.versions})
         self._on_progress()
         waiting: deque[Future[int]] = deque()
@@ -125,7 +129,7 @@ class Pipeline:
     def _fail(self, token: UUID, claimed: Sequence[ClaimedImage], error: Exception) -> None:
         """Nobody foresaw this error, so it counts as an attempt: a chunk must not go round for ever."""
         keys = [(ItemKey(image.image_id, version), image) for image in claimed for version in image.versions]
-        self._ledger.settle(token, [self._policy.decide(key, error, image.attempts) for key, image in keys])
+        self._ledger.settle(token, [self._policy.decide(key, error, image) for key, image in keys])
 
     def _give_back(self, token: UUID, delay: timedelta = timedelta()) -> None:
         """Release the lease. If it runs out instead, its photos count as having lost their worker."""

@@ -1,11 +1,19 @@
-"""What to do about an error: a policy that is a value. It looks at the error and the attempts, and at nothing else."""
+"""What to do about an error: a policy that is a value. It looks at the error and at what came before, no further."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
 
-from catalog.errors import BucketMissing, ObjectMissing, StoreError, StoreRefused, StoreUnavailable
+from catalog.errors import (
+    BucketMissing,
+    ObjectMissing,
+    ObjectUnreadable,
+    StoreError,
+    StoreRefused,
+    StoreUnavailable,
+)
+from catalog.ledger import ClaimedImage
 from catalog.outcomes import ItemKey, Quarantined, Retry
 from models.errors import ModelError, PhotoError
 
@@ -23,17 +31,20 @@ class RetryPolicy:
     first: timedelta = timedelta(seconds=5)
     factor: int = 4
     longest: timedelta = timedelta(minutes=5)
+    max_deferrals: int = 50  # no less than four minutes in which the store answered for others
 
-    def decide(self, key: ItemKey, error: Exception, attempts: int) -> Retry | Quarantined:
-        """The outcome of a work item that failed with `error` at its `attempts`-th claim, counted from 1."""
+    def decide(self, key: ItemKey, error: Exception, image: ClaimedImage) -> Retry | Quarantined:
+        """The outcome of a work item of `image` that failed with `error`; its claims are counted from 1."""
         code, reason = describe(error)
         if isinstance(error, PhotoError):  # the bytes will not get better
             return Quarantined(key, code, reason)
         if isinstance(error, STORE_TROUBLE):  # it costs no attempt
             return Retry(key, code, reason, self.first, counted=False)
-        if attempts >= self.max_attempts:
+        if isinstance(error, ObjectUnreadable) and image.deferrals < self.max_deferrals:
+            return Retry(key, code, reason, self.first, counted=False, deferred=True)
+        if isinstance(error, ObjectUnreadable) or image.attempts >= self.max_attempts:
             return Quarantined(key, code, reason)
-        return Retry(key, code, reason, self._delay(attempts))
+        return Retry(key, code, reason, self._delay(image.attempts))
 
     def _delay(self, attempts: int) -> timedelta:
         return min(self.longest, self.first * int(self.factor ** (attempts - 1)))
@@ -47,6 +58,8 @@ def describe(error: Exception) -> tuple[str, str]:
             return error.code, reason
         case StoreUnavailable() | StoreRefused() | BucketMissing():
             return "store_unavailable", reason
+        case ObjectUnreadable():
+            return "object_unreadable", reason
         case ObjectMissing():
             return "object_missing", reason
         case StoreError():

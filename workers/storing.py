@@ -8,8 +8,6 @@ from contextvars import copy_context
 from dataclasses import replace
 from uuid import UUID
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from catalog.asset_store import AssetStore, mask_key
 from catalog.ledger import Ledger
 from catalog.outcomes import Outcome, Quarantined, Stored
@@ -60,7 +58,7 @@ class Storer:
         """Settle; a second time after a lost answer is refused by the fence, so it may be repeated."""
         try:
             return patiently(lambda: self._ledger.settle(token, outcomes))
-        except SQLAlchemyError as error:
+        except Exception as error:
             if is_database_trouble(error):
                 raise
             raise RefusedRow(str(getattr(error, "orig", error))) from error
@@ -73,5 +71,5 @@ class Storer:
         try:
             self._store.put(key, answer.mask, "image/png")
         except Exception as error:  # noqa: BLE001 - the policy decides, for this item alone
-            return self._policy.decide(outcome.key, error, answer.image.attempts)
+            return self._policy.decide(outcome.key, error, answer.image)
         return replace(outcome, mask_key=key)

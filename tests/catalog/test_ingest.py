@@ -266,8 +266,8 @@ def test_a_photo_that_is_gone_from_the_store_is_mended_by_ingesting_it_again(sho
     with shop.engine.begin() as connection:
         connection.execute(
             sa.text(
-                "UPDATE work_items SET state = 'quarantined', error_code = 'object_missing', attempts = 4 "
-                "FROM images i WHERE i.id = image_id AND object_key = :key"
+                "UPDATE work_items SET state = 'quarantined', error_code = 'object_missing', "
+                "error_reason = 'gone', attempts = 4 FROM images i WHERE i.id = image_id AND object_key = :key"
             ),
             {"key": key},
         )

@@ -452,6 +452,19 @@ def test_what_a_claim_leaves_out_is_published_again(engine: sa.Engine) -> None:
     assert [chunk.image_ids for chunk in ledger.publishable(100)] == [images[0:2], images[2:3]]
 
 
+def test_at_its_last_attempt_a_photo_is_alone_whatever_it_failed_of_before(engine: sa.Engine) -> None:
+    """Else a worker that dies of its neighbour would be its end."""
+    images, version = add_images(engine, 4), add_version(engine).id
+    plan(engine, images, version)
+    ledger = make_ledger(engine, max_attempts=3)
+    for _ in range(2):
+        ledger.claim(images[:2], token := uuid4())
+        ledger.settle(token, [later(image, version) for image in images[:2]])
+    assert [chunk.image_ids for chunk in ledger.publishable(100)] == [images[2:], images[:1], images[1:2]]
+    held = [[c.image_id for c in ledger.claim(images, uuid4(), top_up_to=9)] for _ in range(4)]
+    assert held == [images[2:], images[:1], images[1:2], []]
+
+
 @pytest.mark.parametrize(("chunk_size", "max_attempts"), [(128, 4), (128, 3), (256, 3)])
 def test_a_photo_that_kills_its_worker_is_quarantined_alone(
     engine: sa.Engine, chunk_size: int, max_attempts: int
@@ -504,7 +517,17 @@ def test_claims_that_leave_out_items_of_the_same_images_do_not_deadlock(engine: 
 
 @pytest.mark.parametrize(
     ("column", "value"),
-    [("state", "'lost'"), ("lease_token", "gen_random_uuid()"), ("image_id", "0"), ("model_version_id", "0")],
+    [
+        ("state", "'lost'"),
+        ("state", "'quarantined'"),
+        ("lease_token", "gen_random_uuid()"),
+        ("lease_expires_at", "now()"),
+        ("attempts", "-1"),
+        ("losses", "-1"),
+        ("deferrals", "-1"),
+        ("image_id", "0"),
+        ("model_version_id", "0"),
+    ],
 )
 def test_the_database_refuses_impossible_items(engine: sa.Engine, column: str, value: str) -> None:
     plan(engine, add_images(engine, 1), add_version(engine).id)

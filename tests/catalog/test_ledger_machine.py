@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Literal
+from typing import Literal, get_args
 from uuid import UUID, uuid4
 
 import pytest
@@ -34,7 +34,7 @@ MAX_ATTEMPTS, CHUNK = 3, 16
 OPEN = ("pending", "retry")
 NOTHING = Classification(())
 
-Kind = Literal["found", "nothing", "retry", "later", "uncounted", "quarantine"]
+Kind = Literal["found", "nothing", "retry", "later", "uncounted", "deferred", "quarantine"]
 
 
 @dataclass
@@ -48,11 +48,16 @@ class Item:
     due: bool = True
     code: str | None = None
     found: bool = False
+    losses: int = 0
+    deferrals: int = 0
     ahead: bool = field(default=False, compare=False)
+    company: int = field(default=0, compare=False)
 
     @property
-    def losses(self) -> int:
-        return self.attempts if self.code == WORKER_LOST else 0
+    def suspicion(self) -> int:
+        """Lost its worker, or is at its last attempt."""
+        last = self.attempts if self.attempts >= MAX_ATTEMPTS - 1 else 0
+        return max(self.losses, last)
 
     def end(self, state: str, code: str | None = None) -> None:
         self.state, self.code, self.token, self.expired = state, code, None, False
@@ -90,8 +95,8 @@ class LedgerMachine(RuleBasedStateMachine):
     def publish(self, limit: int) -> MultipleResults[Chunk]:
         chunks = self.ledger.publishable(limit)
         for chunk in chunks:
-            losses = {max(i.losses for i in self.due_of(image).values()) for image in chunk.image_ids}
-            assert len(chunk.image_ids) <= suspect_chunk(CHUNK, max(losses), MAX_ATTEMPTS)
+            suspicion = max(self.suspicion_of(image) for image in chunk.image_ids)
+            assert len(chunk.image_ids) <= suspect_chunk(CHUNK, suspicion, MAX_ATTEMPTS)
         return multiple(*chunks)
 
     @rule()
@@ -115,7 +120,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(
         token=tokens,
         kinds=st.lists(
-            st.sampled_from(["found", "nothing", "retry", "later", "uncounted", "quarantine"]),
+            st.sampled_from(get_args(Kind)),
             min_size=12,
             max_size=12,
         ),
@@ -169,6 +174,8 @@ class LedgerMachine(RuleBasedStateMachine):
             item.ahead = False
         lost = [item for item in self.items.values() if item.expired]
         for item in lost:
+            assert item.attempts < MAX_ATTEMPTS or item.company == 1, "quarantined for its neighbour"
+            item.losses += 1
             item.end("quarantined" if item.attempts >= MAX_ATTEMPTS else "retry", WORKER_LOST)
         ended = Counter(item.state for item in lost)
         assert self.ledger.sweep() == Swept(ended["retry"], ended["quarantined"])
@@ -198,14 +205,17 @@ class LedgerMachine(RuleBasedStateMachine):
     @invariant()
     def the_ledger_is_what_the_model_says(self) -> None:
         found = {
-            ItemKey(image, version): Item(state, attempts, token, bool(expired), due, code, results)
-            for image, version, state, attempts, token, expired, due, code, results in rows(
+            ItemKey(image, version): Item(
+                state, attempts, token, bool(expired), due, code, results, losses, deferrals
+            )
+            for image, version, state, attempts, token, expired, due, code, results, losses, deferrals in rows(
                 self.engine,
                 """
                 SELECT image_id, model_version_id, state, attempts, lease_token, lease_expires_at < now(),
                        next_attempt_at <= now(), error_code,
                        EXISTS (SELECT FROM classifications c
-                               WHERE (c.image_id, c.model_version_id) = (w.image_id, w.model_version_id))
+                               WHERE (c.image_id, c.model_version_id) = (w.image_id, w.model_version_id)),
+                       losses, deferrals
                 FROM work_items w
                 """,
             )
@@ -240,37 +250,41 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def claim(self, image_ids: list[int], top_up: int) -> UUID:
         token = uuid4()
-        losses = {
-            image: max((i.losses for i in self.due_of(image).values()), default=0) for image in self.images
-        }
+        suspicion = {image: self.suspicion_of(image) for image in self.images}
         claimed = self.ledger.claim(image_ids, token, top_up_to=top_up)
         taken = [image.image_id for image in claimed]
         assert len(taken) == len(set(taken))
         assert len(taken) <= max(top_up, len(image_ids))
-        assert not any(losses[image] for image in set(taken) - set(image_ids)), "a suspect came by a top-up"
-        suspects = [losses[image] for image in taken if losses[image]]
+        assert not any(suspicion[image] for image in set(taken) - set(image_ids)), (
+            "a suspect came by a top-up"
+        )
+        suspects = [suspicion[image] for image in taken if suspicion[image]]
         if suspects:
             assert len(suspects) == len(taken) <= suspect_chunk(CHUNK, max(suspects), MAX_ATTEMPTS)
         for image in claimed:
-            self.hold(image, token)
+            self.hold(image, token, len(claimed))
         return token
 
-    def hold(self, image: ClaimedImage, token: UUID) -> None:
+    def hold(self, image: ClaimedImage, token: UUID, company: int) -> None:
         due = self.due_of(image.image_id)
         assert image.versions == {key.model_version_id for key in due}
         for item in due.values():
-            item.state, item.token = "leased", token
+            item.state, item.token, item.company = "leased", token, company
             item.attempts += 1
         assert image.attempts == max(item.attempts for item in due.values())
+        assert image.deferrals == max(item.deferrals for item in due.values())
+
+    def suspicion_of(self, image_id: int) -> int:
+        return max((item.suspicion for item in self.due_of(image_id).values()), default=0)
 
     def outcome(self, key: ItemKey, kind: Kind) -> Outcome:
         """As the retry policy decides: at the last attempt a failure that counts is the end."""
         if kind in ("found", "nothing"):
             return Stored(key, SHIRT if kind == "found" else NOTHING)
-        if kind == "quarantine" or (kind != "uncounted" and self.items[key].attempts >= MAX_ATTEMPTS):
+        if kind == "quarantine" or (kind in ("retry", "later") and self.items[key].attempts >= MAX_ATTEMPTS):
             return Quarantined(key, "broken", "It is broken.")
         delay = timedelta(minutes=10) if kind == "later" else timedelta()
-        return Retry(key, "busy", "Later.", delay, counted=kind != "uncounted")
+        return Retry(key, "busy", "Later.", delay, kind in ("retry", "later"), kind == "deferred")
 
     def apply(self, outcome: Outcome) -> None:
         item = self.items[outcome.key]
@@ -283,6 +297,7 @@ class LedgerMachine(RuleBasedStateMachine):
             case Retry(code=code):
                 item.end("retry", code)
                 item.attempts -= not outcome.counted
+                item.deferrals += outcome.deferred
                 item.due = not outcome.delay
 
     def due_of(self, image_id: int) -> dict[ItemKey, Item]:

@@ -183,7 +183,8 @@ def test_a_jobs_progress_goes_from_adding_to_running_to_finished(engine: sa.Engi
     assert counts(job) == {"state": "running", "items": 6, **by_state}
     execute(
         engine,
-        "UPDATE work_items SET state = 'done', lease_token = NULL WHERE state IN ('leased', 'pending')",
+        "UPDATE work_items SET state = 'done', lease_token = NULL, lease_expires_at = NULL "
+        "WHERE state IN ('leased', 'pending')",
     )
     assert counts(job) == {
         "state": "running",
@@ -298,8 +299,8 @@ def test_quarantined_work_is_tried_again_by_job_and_by_code(engine: sa.Engine) -
     for image, code in zip(images, ("corrupt", "worker_lost", "worker_lost"), strict=True):
         execute(
             engine,
-            "UPDATE work_items SET state = 'quarantined', attempts = 4, error_code = :code, finished_at = now() "
-            "WHERE image_id = :image",
+            "UPDATE work_items SET state = 'quarantined', attempts = 4, error_code = :code, error_reason = 'x', "
+            "finished_at = now() WHERE image_id = :image",
             code=code,
             image=image,
         )

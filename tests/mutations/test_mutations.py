@@ -92,9 +92,30 @@ MUTATIONS = (
     Mutation(
         "suspects in chunks of full size",
         "catalog/ledger.py",
-        "    return max(1, chunk_size >> 3 * losses)",
+        "    return max(1, chunk_size >> 3 * suspicion)",
         "    return chunk_size",
         "tests/catalog/test_ledger.py::test_suspects_come_in_smaller_chunks_and_alone_at_their_last_attempt",
+    ),
+    Mutation(
+        "a last attempt in company",
+        "catalog/ledger_sql.py",
+        '"greatest(losses, CASE WHEN attempts >= :max_attempts - 1 THEN attempts ELSE 0 END)"',
+        '"greatest(losses, least(:max_attempts, 0))"',
+        "tests/catalog/test_ledger.py::test_at_its_last_attempt_a_photo_is_alone_whatever_it_failed_of_before",
+    ),
+    Mutation(
+        "a rotten object is tried for ever",
+        "workers/retry.py",
+        " and image.deferrals < self.max_deferrals",
+        "",
+        "tests/workers/test_pipeline.py::test_an_object_that_the_store_gives_never_is_quarantined_in_the_end",
+    ),
+    Mutation(
+        "a claim whose answer was lost is kept",
+        "workers/pipeline.py",
+        "            self._give_back(token)  # claimed after all, by a commit whose answer was lost\n        else:",
+        "            pass\n        else:",
+        "tests/workers/test_pipeline.py::test_a_claim_whose_answer_was_lost_is_given_back",
     ),
     Mutation(
         "an orderly stop costs an attempt",
@@ -127,8 +148,8 @@ MUTATIONS = (
     Mutation(
         "a database in trouble is a photo's fault",
         "workers/patience.py",
-        "    return isinstance(error, SQLAlchemyError) and not isinstance(error, DataError | IntegrityError)",
-        "    return False",
+        "    if error.connection_invalidated:\n        return True\n",
+        "    return False\n",
         "tests/workers/test_pipeline.py::test_a_database_that_restarts_makes_no_suspects",
     ),
     Mutation(

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from catalog import jobs, versions
 from catalog.asset_store import MemoryAssetStore
 from catalog.errors import StoreUnavailable
-from catalog.ledger import Ledger
+from catalog.ledger import ClaimedImage, Ledger
 from catalog.outcomes import Outcome, Stored
 from models.errors import WeightsError
 from models.photo import Limits
@@ -106,8 +106,12 @@ class Bench:
             Ledger.plan(connection, self.job, [image_id], versions or self.versions)
         return int(image_id)
 
-    def pipeline(self, *, top_up_to: int = 0) -> Pipeline:
-        policy = RetryPolicy(max_attempts=2, first=timedelta(0))
+    def let_time_pass(self) -> None:
+        with self.engine.begin() as connection:
+            connection.execute(sa.text("UPDATE work_items SET next_attempt_at = now()"))
+
+    def pipeline(self, *, top_up_to: int = 0, max_deferrals: int = 50) -> Pipeline:
+        policy = RetryPolicy(max_attempts=2, first=timedelta(0), max_deferrals=max_deferrals)
         return Pipeline(
             self.ledger,
             FixedModels([self.loaded]),  # type: ignore[arg-type]
@@ -192,11 +196,51 @@ def test_a_store_that_is_away_costs_no_attempt(bench: Bench, monkeypatch: pytest
         raise StoreUnavailable("the store does not answer")
 
     monkeypatch.setattr(bench.store, "get", away)
+    monkeypatch.setattr(bench.store, "exists", away)
     for _ in range(5):
         bench.pipeline().run([image_id])
-        with bench.engine.begin() as connection:
-            connection.execute(sa.text("UPDATE work_items SET next_attempt_at = now()"))
+        bench.let_time_pass()
     assert bench.states()[image_id] == {("retry", "store_unavailable")}
+    assert bench.value("SELECT max(attempts + deferrals) FROM work_items") == 0
+
+
+@pytest.mark.parametrize("company", [0, 1])
+def test_an_object_that_the_store_gives_never_is_quarantined_in_the_end(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, company: int
+) -> None:
+    """Though the store answers for others: for those of its batch, or, where it is alone, for any."""
+    image_id = bench.add(RED)
+    get, bad = bench.store.get, next(bench.store.list("images/"))
+    others = [bench.add(BLUE) for _ in range(company)]
+
+    def rotten(key: str, *, limit: int | None = None) -> bytes:
+        if key == bad:
+            raise StoreUnavailable("500: the disk under it is bad")
+        return get(key, limit=limit)
+
+    monkeypatch.setattr(bench.store, "get", rotten)
+    pipeline = bench.pipeline(max_deferrals=3)
+    for _ in range(4):
+        assert bench.states()[image_id] <= {("pending", None), ("retry", "object_unreadable")}
+        pipeline.run([image_id, *others])
+        bench.let_time_pass()
+    assert bench.states()[image_id] == {("quarantined", "object_unreadable")}
+    assert bench.value("SELECT max(attempts) FROM work_items") == 1
+    assert all(bench.states()[other] == {("done", None)} for other in others)
+
+
+def test_a_claim_whose_answer_was_lost_is_given_back(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was committed; asked again, nothing is due any more, and the lease must not run out."""
+    image_id = bench.add(RED)
+    claim = bench.ledger.claim
+
+    def claimed_unheard(ids: Sequence[int], token: UUID, *, top_up_to: int = 0) -> list[ClaimedImage]:
+        claim(ids, token, top_up_to=top_up_to)
+        return claim(ids, token, top_up_to=top_up_to)
+
+    monkeypatch.setattr(bench.ledger, "claim", claimed_unheard)
+    assert bench.pipeline().run([image_id]).images == 0
+    assert bench.states()[image_id] == {("retry", None)}
     assert bench.value("SELECT max(attempts) FROM work_items") == 0
 
 

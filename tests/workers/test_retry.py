@@ -10,15 +10,21 @@ from catalog.errors import (
     BucketMissing,
     InvalidKey,
     ObjectMissing,
+    ObjectUnreadable,
     StoreRefused,
     StoreUnavailable,
 )
+from catalog.ledger import ClaimedImage
 from catalog.outcomes import ItemKey, Quarantined, Retry
 from models.errors import Corrupt, EmptyFile, NotAnImage, TooManyPixels, Truncated, WeightsError
 from workers.retry import RetryPolicy
 
 KEY = ItemKey(1, 2)
 POLICY = RetryPolicy(max_attempts=4)
+
+
+def claimed(attempts: int, deferrals: int = 0) -> ClaimedImage:
+    return ClaimedImage(1, "ab", "images/ab", frozenset({2}), attempts, deferrals)
 
 
 def retry(code: str, seconds: float, *, counted: bool = True) -> Retry:
@@ -59,20 +65,32 @@ def quarantined(code: str, reason: str = "no") -> Quarantined:
 def test_an_error_and_its_attempts_decide(
     error: Exception, attempts: int, expected: Retry | Quarantined
 ) -> None:
-    assert POLICY.decide(KEY, error, attempts) == expected
+    assert POLICY.decide(KEY, error, claimed(attempts)) == expected
 
 
 def test_pauses_grow_up_to_five_minutes() -> None:
     policy = RetryPolicy(max_attempts=20)
-    found = [policy.decide(KEY, MemoryError("no"), n) for n in range(1, 20)]
+    found = [policy.decide(KEY, MemoryError("no"), claimed(n)) for n in range(1, 20)]
     seconds = [outcome.delay.total_seconds() for outcome in found if isinstance(outcome, Retry)]
     assert seconds == [5, 20, 80] + [300] * 16
 
 
 def test_with_one_attempt_nothing_is_tried_again() -> None:
-    assert RetryPolicy(max_attempts=1).decide(KEY, MemoryError("no"), 1) == quarantined("out_of_memory")
+    assert RetryPolicy(max_attempts=1).decide(KEY, MemoryError("no"), claimed(1)) == quarantined(
+        "out_of_memory"
+    )
 
 
 def test_a_reason_fits_the_database_whatever_the_error_says() -> None:
-    outcome = POLICY.decide(KEY, RuntimeError("\0" + "x" * 10_000), 4)
+    outcome = POLICY.decide(KEY, RuntimeError("\0" + "x" * 10_000), claimed(4))
     assert outcome.reason == f"RuntimeError: {'x' * 10_000}"[:500]
+
+
+def test_an_object_that_the_store_will_not_give_while_it_gives_others_is_waited_for_and_then_given_up() -> (
+    None
+):
+    error, limit = ObjectUnreadable("no"), POLICY.max_deferrals
+    again = Retry(KEY, "object_unreadable", "no", timedelta(seconds=5), counted=False, deferred=True)
+    assert POLICY.decide(KEY, error, claimed(4)) == again
+    assert POLICY.decide(KEY, error, claimed(1, limit - 1)) == again
+    assert POLICY.decide(KEY, error, claimed(1, limit)) == quarantined("object_unreadable")
