@@ -94,9 +94,7 @@ def _products(connection: sa.Connection, rows: Sequence[ProductRow]) -> tuple[di
     by_sku: dict[str, ProductRow] = {}
     for row in rows:  # a later row of the same product only adds photos
         by_sku.setdefault(row.sku, row)
-    ordered = [
-        by_sku[sku] for sku in sorted(by_sku)
-    ]  # one order for all, so that two ingests cannot deadlock
+    ordered = [by_sku[sku] for sku in sorted(by_sku)]  # one order for all: two ingests cannot deadlock
     if not ordered:
         return {}, 0, 0
     columns: dict[str, list[Any]] = {name: [getattr(row, name) for row in ordered] for name in _FIELDS}
@@ -183,7 +181,7 @@ _INSERT_IMAGES = sa.text(
 _KNOWN = sa.text(
     """
     SELECT sha256 FROM images i WHERE sha256 = ANY(CAST(:hashes AS text[])) AND NOT EXISTS (
-        SELECT FROM work_items w WHERE w.image_id = i.id AND w.error_code IN ('object_missing', 'object_unreadable'))
+        SELECT FROM work_items w WHERE w.image_id = i.id AND w.error_code IN ('object_missing', 'object_failed'))
     """
 )
 
@@ -192,7 +190,7 @@ _REOPEN = sa.text(
     """
     UPDATE work_items SET state = 'pending', attempts = 0, losses = 0, deferrals = 0, next_attempt_at = now(),
            published_at = NULL, error_code = NULL, error_reason = NULL, finished_at = NULL
-    WHERE image_id = ANY(CAST(:image_ids AS bigint[])) AND error_code IN ('object_missing', 'object_unreadable')
+    WHERE image_id = ANY(CAST(:image_ids AS bigint[])) AND error_code IN ('object_missing', 'object_failed')
       AND state IN ('quarantined', 'retry')
     """
 )

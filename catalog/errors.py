@@ -42,7 +42,7 @@ class ObjectMissing(StoreError):
     """Ingest the photo again, or restore the object from a backup: nothing is stored under this key."""
 
 
-class ObjectUnreadable(StoreError):
+class ObjectFailed(StoreError):
     """Look at the store's log: it answers for other objects, and not for this one. Ingesting the photo mends it."""
 
 

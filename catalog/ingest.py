@@ -21,8 +21,8 @@ from catalog.acceptance import Taken, accept, forget_errors, known_photos, recor
 from catalog.asset_store import CONTENT_TYPES, AssetStore, image_key
 from catalog.error_report import ErrorReport
 from catalog.intake import NewPhoto, Refused, take
+from catalog.locks import uploading
 from catalog.manifests import Manifest, Row, RowError
-from catalog.orphans import intake
 from catalog.sources import Sources
 from models.photo import Limits
 
@@ -202,7 +202,7 @@ class Ingest:
     def _commit(
         self, batch: _Batch, location: str, summary: Summary, uploads: ThreadPoolExecutor, dry_run: bool
     ) -> None:
-        with intake(self._engine) as connection:
+        with uploading(self._engine) as connection:
             with connection.begin():
                 known = known_photos(connection, list(batch.photos))
             fresh = [photo for sha256, photo in batch.photos.items() if sha256 not in known]

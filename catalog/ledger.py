@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -30,10 +31,10 @@ from catalog.ledger_sql import (
     RELEASE,
     SHORTEN_DELAYS,
     SHORTEN_LEASES,
-    SWEEP_LOCK,
     TOP_UP,
     UNPUBLISH,
 )
+from catalog.locks import try_sweep
 from catalog.outcomes import ItemKey, Outcome, Quarantined, Retry, Stored
 
 WORKER_LOST = "worker_lost"
@@ -102,13 +103,20 @@ class Ledger:
         parameters = {"job_id": job_id, "image_ids": list(image_ids), "version_ids": list(version_ids)}
         return connection.execute(PLAN, parameters).rowcount
 
-    def publishable(self, limit: int) -> list[Chunk]:
+    def publishable(self, limit: int, max_chunks: int | None = None) -> list[Chunk]:
         """Mark up to `limit` due items that no message carries as published, and return them as chunks.
 
-        A message lost after this is found again by `forget_published`.
+        What would need more than `max_chunks` is left for the next time. A message lost after this is found again
+        by `forget_published`.
         """
         with self._engine.begin() as connection:
-            due = connection.execute(PUBLISH, {"limit": limit, **self._last}).all()
+            chunks = self._chunks(connection.execute(PUBLISH, {"limit": limit, **self._last}).all())
+            taken = chunks if max_chunks is None else chunks[:max_chunks]
+            if left := [image_id for chunk in chunks[len(taken) :] for image_id in chunk.image_ids]:
+                connection.execute(UNPUBLISH, {"image_ids": left})
+        return taken
+
+    def _chunks(self, due: Sequence[sa.Row[Any]]) -> list[Chunk]:
         chunks = []
         for (suspicion, job_id), group in groupby(due, key=lambda row: (row.suspicion, row.job_id)):
             ids = [row.image_id for row in group]
@@ -195,7 +203,7 @@ class Ledger:
         One sweep runs at a time; a second one returns at once.
         """
         with self._engine.begin() as connection:
-            if not connection.scalar(SWEEP_LOCK):
+            if not try_sweep(connection):
                 return Swept()
             connection.execute(
                 SHORTEN_LEASES, {"longest": LONGEST_LEASES * self._lease, "lease": self._lease}

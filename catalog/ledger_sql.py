@@ -160,8 +160,6 @@ RELEASE = sa.text(
     """
 )
 
-SWEEP_LOCK = sa.text("SELECT pg_try_advisory_xact_lock(7246646)")
-
 EXPIRE = sa.text(
     f"""
     WITH expired AS (

@@ -1,6 +1,6 @@
 """Objects that no row names: left by an ingest or a worker that died between its upload and its commit.
 
-An ingest holds the intake lock shared from its upload to its commit, and the collector holds it alone while it
+An ingest holds the lock of uploads shared from its upload to its commit, and the collector holds it alone while it
 deletes; so no photo is accepted between the look and the deletion. Masks are guarded by the row lock of their item.
 """
 
@@ -9,42 +9,22 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 
 import sqlalchemy as sa
-from psycopg2.errors import LockNotAvailable
-from sqlalchemy.exc import OperationalError
 
 from catalog.asset_store import AssetStore
 from catalog.errors import CatalogError
+from catalog.locks import nothing_uploads
 
 BATCH, DELETED_AT_ONCE = 500, 50
 SHOWN = 20
-WAIT = "5s"  # for ingests at work; what could not be looked at is looked at the next time
+WAIT = "5s"  # for ingests at work
 
-_SHARE = sa.text("SELECT pg_advisory_lock_shared(7246647)")
-_ALONE = sa.text("SELECT pg_advisory_xact_lock(7246647)")
 _MASK = re.compile(r"masks/(.+)@(\d{1,9})/([0-9a-f]{64})\.png")
 _IMAGE = re.compile(r"images/../../([0-9a-f]{64})\.\w+")
-
-
-@contextmanager
-def intake(engine: sa.Engine) -> Iterator[sa.Connection]:
-    """A connection to commit on what the block uploads: until it ends, no object is taken for an orphan.
-
-    The lock belongs to the session, not to a transaction, so that a slow upload keeps none open; if the session is
-    lost, so is the commit. The connection is closed at the end, and the lock with it.
-    """
-    with engine.connect() as connection:
-        try:
-            connection.execute(_SHARE)
-            connection.commit()
-            yield connection
-        finally:
-            connection.invalidate()
 
 
 class NoPhotosKnown(CatalogError):
@@ -115,8 +95,8 @@ def _delete(engine: sa.Engine, store: AssetStore, kind: str, keys: Sequence[str]
     deleted = 0
     for some in _batches(iter(keys), DELETED_AT_ONCE):
         with engine.begin() as connection:
-            if not _alone(connection):
-                break
+            if not nothing_uploads(connection, WAIT):
+                break  # the next run finds these again
             if kind == "masks":
                 free = set(connection.scalars(_LOCK_ITEMS, _mask_parts(some)))
                 some = [key for key in some if key in free]
@@ -125,20 +105,6 @@ def _delete(engine: sa.Engine, store: AssetStore, kind: str, keys: Sequence[str]
                 store.delete(key)
                 deleted += 1
     return deleted
-
-
-def _alone(connection: sa.Connection) -> bool:
-    """Whether no ingest is at work; if one is, the next run finds its orphans again."""
-    # However slow a deletion is, the lock must last as long as it does.
-    connection.execute(sa.text("SET LOCAL idle_in_transaction_session_timeout = 0"))
-    connection.execute(sa.text(f"SET LOCAL lock_timeout = '{WAIT}'"))
-    try:
-        connection.execute(_ALONE)
-    except OperationalError as error:
-        if not isinstance(error.orig, LockNotAvailable):
-            raise
-        return False
-    return True
 
 
 def _refuse_an_empty_database(engine: sa.Engine) -> None:

@@ -29,12 +29,6 @@ def has_catalog(connection: sa.Connection) -> bool:
     return any(connection.scalar(sa.text(f"SELECT EXISTS (SELECT FROM {name})")) for name in tables)
 
 
-def hold_sweeps(connection: sa.Connection) -> None:
-    """No sweep of any worker until this connection's transaction ends: it would count attempts and quarantine."""
-    connection.execute(sa.text("SET LOCAL idle_in_transaction_session_timeout = 0"))
-    connection.execute(_HOLD_SWEEPS)
-
-
 def mend(connection: sa.Connection) -> Mended:
     """Give back what was leased when the backup was taken, the attempt not counted, and forget what was published.
 
@@ -47,9 +41,6 @@ def mend(connection: sa.Connection) -> Mended:
 
 
 _TABLE = sa.text("SELECT to_regclass(:name)")
-
-# The lock of SWEEP_LOCK in ledger_sql, waited for.
-_HOLD_SWEEPS = sa.text("SELECT pg_advisory_xact_lock(7246646)")
 
 _RELEASE = sa.text(
     """

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from catalog.errors import UnknownModel
+from catalog.locks import may_last
 from catalog.tables import ModelVersion, Threshold
 from models.predictions import Task
 
@@ -78,9 +79,7 @@ def find(connection: sa.Connection, reference: str) -> Version:
 
 def next_number(connection: sa.Connection, name: str) -> int:
     """The number the next version of `name` gets; holds off other registrations until the transaction ends."""
-    connection.execute(
-        sa.text("SET LOCAL idle_in_transaction_session_timeout = 0")
-    )  # weights may be gigabytes
+    may_last(connection)  # weights may be gigabytes
     connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": f"model {name}"})
     latest = sa.select(sa.func.max(ModelVersion.version)).where(ModelVersion.name == name)
     return (connection.scalar(latest) or 0) + 1

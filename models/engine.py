@@ -5,7 +5,8 @@ The number of threads of torch is the caller's business.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -43,7 +44,8 @@ class Engine:
         network = network.eval().requires_grad_(False)
         if fold and any(isinstance(module, NORMS) for module in network.modules()):
             network = fold_batchnorm(network, _example(how))
-        self.network = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        with _sticky_errors():
+            self.network = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.half = _half_type(self.device)
 
     @property
@@ -57,12 +59,8 @@ class Engine:
             torch.OutOfMemoryError: try again with fewer photos.
             DeviceFailed: end the process; after such an error each further call fails alike.
         """
-        try:
+        with _sticky_errors():
             return self._forward(batch)
-        except RuntimeError as error:
-            if is_sticky(error):
-                raise DeviceFailed(str(error)) from error
-            raise
 
     def _forward(self, batch: Tensor) -> dict[Task, Any]:
         with torch.inference_mode():
@@ -74,6 +72,16 @@ class Engine:
             with torch.autocast("cuda", dtype=self.half):
                 raw = self.network(normalise(moved, self.how))
             return {task: _to_cpu(value) for task, value in raw.items()}
+
+
+@contextmanager
+def _sticky_errors() -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError as error:
+        if is_sticky(error):
+            raise DeviceFailed(str(error)) from error
+        raise
 
 
 def is_sticky(error: RuntimeError) -> bool:

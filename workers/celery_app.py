@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 from celery import Celery
@@ -58,7 +59,16 @@ def configure(app: Celery, config: Settings) -> Celery:
     return app
 
 
-app = configure(Celery("tagmill"), settings())
+class Tagmill(Celery):  # type: ignore[misc]
+    """Celery, whose worker hosts are our own."""
+
+    @cached_property
+    def Worker(self) -> type:  # noqa: N802 - Celery's name
+        worker: type = self.subclass_with_self("workers.host:Host", name="Worker")
+        return worker
+
+
+app = configure(Tagmill("tagmill"), settings())
 
 
 class CeleryQueue:

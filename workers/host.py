@@ -6,15 +6,15 @@ import os
 import signal
 from typing import Any
 
+from celery.apps.worker import Worker
 from celery.signals import setup_logging, worker_init, worker_ready, worker_shutdown, worker_shutting_down
-from celery.worker import state
 
 from workers.celery_app import CeleryQueue, app, publisher
 from workers.logs import configure_logs
 from workers.periodic import Periodic
 from workers.pulse import Pulse
 from workers.runtime import Runtime
-from workers.settings import settings
+from workers.settings import home, settings
 from workers.sweeper import sweep
 from workers.watchdog import Watchdog, end_host
 
@@ -32,7 +32,7 @@ def _logs(**_: Any) -> None:
 
 @worker_init.connect  # type: ignore[untyped-decorator]
 def _before_the_processes(**_: Any) -> None:
-    _pulses.append(Pulse.create())
+    _pulses.append(Pulse.create(home() / "pulse"))
 
 
 @worker_ready.connect  # type: ignore[untyped-decorator]
@@ -41,21 +41,13 @@ def _start(sender: Any, **_: Any) -> None:
     runtime = Runtime(config)
     ledger, way_out = runtime.ledger, publisher(runtime)
     _threads.append(Periodic("sweep", config.sweep_seconds, lambda: sweep(ledger, way_out)))
-    watchdog = _watchdog(sender)
-    _threads.append(Periodic("watch", config.stall_seconds / 10, lambda: _watch(watchdog)))
+    _threads.append(Periodic("watch", config.stall_seconds / 10, _watchdog(sender).look))
     if os.environ.get(DRAIN):
         _threads.append(
             Periodic("drain", DRAIN_POLL_SECONDS, lambda: _stop_when_drained(ledger.has_open_items()))
         )
     for thread in _threads:
         thread.start()
-
-
-def _watch(watchdog: Watchdog) -> None:
-    """A soft shutdown sends no signal of Celery's; it is seen here."""
-    if any(flag is not None and flag is not False for flag in (state.should_stop, state.should_terminate)):
-        watchdog.pulse.end()
-    watchdog.look()
 
 
 def _watchdog(consumer: Any) -> Watchdog:
@@ -83,11 +75,24 @@ def _stop_when_drained(open_items: bool) -> None:
 
 @worker_shutting_down.connect  # type: ignore[untyped-decorator]
 def _stop(**_: Any) -> None:
-    for pulse in _pulses:
-        pulse.end()
+    _ask_to_end()
     for thread in _threads:
         if thread.name != "watch":  # a process may hang in its last chunk
             thread.stop()
+
+
+class Host(Worker):  # type: ignore[misc]
+    """Celery's worker host. A soft shutdown waits for the chunks in hand, and no signal of Celery's tells of it."""
+
+    def wait_for_soft_shutdown(self) -> None:
+        _ask_to_end()
+        super().wait_for_soft_shutdown()
+
+
+def _ask_to_end() -> None:
+    """Let this host's processes give back what they have not begun."""
+    for pulse in _pulses:
+        pulse.end()
 
 
 @worker_shutdown.connect  # type: ignore[untyped-decorator]

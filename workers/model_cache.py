@@ -8,6 +8,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 import structlog
+import torch
 
 from catalog import versions
 from catalog.asset_store import AssetStore
@@ -18,6 +19,10 @@ from models.spec import ModelSpec
 from workers.registry import weights_file
 
 log = structlog.get_logger()
+
+
+class HostUnfit(Exception):
+    """Give this host more disk or memory: what it cannot load is the fault of no model and no photo."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +46,7 @@ class ModelCache:
     def get(self, version_ids: Iterable[int]) -> list[Loaded]:
         """The networks that answer for `version_ids`, each once.
 
-        A network that cannot be loaded is returned as its error, and tried again at the next call.
+        A network that cannot be loaded is returned as its error, and tried again at the next call. Raises HostUnfit.
         """
         wanted = set(version_ids)
         missing = wanted - _ids(self._loaded)
@@ -67,6 +72,8 @@ class ModelCache:
             path = weights_file(self._store, self._cache, group[0])
             specs = [ModelSpec.parse({**version.spec, "weights": str(path)}) for version in group]
             predictors = load_predictors(specs, {str(path): path}, self._device)
+        except (OSError, MemoryError, torch.OutOfMemoryError) as error:
+            raise HostUnfit(f"cannot load {', '.join(ids)} here: {error}") from error
         except StoreUnavailable as error:
             return [Loaded(error, {id_: key for key, id_ in ids.items()})]
         except Exception as error:  # noqa: BLE001 - a model that cannot be loaded fails its own items only

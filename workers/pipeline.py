@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import timedelta
@@ -21,9 +21,9 @@ from models.predictor import Predictor
 from workers.fetching import Fetcher
 from workers.inference import answers
 from workers.lease import heartbeat
-from workers.model_cache import Loaded, ModelCache
+from workers.model_cache import HostUnfit, Loaded, ModelCache
 from workers.patience import is_database_trouble, patiently
-from workers.pulse import Progress, no_progress
+from workers.pulse import LifeSign, Unwatched
 from workers.retry import RetryPolicy
 from workers.storing import Storer
 
@@ -32,9 +32,7 @@ log = structlog.get_logger()
 T = TypeVar("T")
 
 LARGE_SIDE = 512  # photos decoded larger than this are held in smaller numbers
-LATER = timedelta(
-    seconds=5
-)  # until photos are due again that were given back because the database was in trouble
+LATER = timedelta(seconds=5)  # until photos are due again that were given back for nobody's fault
 LOADING = 900.0  # seconds beyond the usual for fetching and loading models, before it counts as hanging
 STORES_AHEAD = 2  # batches that may wait for Postgres before the network pauses
 
@@ -62,8 +60,7 @@ class Pipeline:
         store_batch: int,
         beat_seconds: float,
         top_up_to: int,
-        on_progress: Progress = no_progress,
-        ending: Callable[[], bool] = lambda: False,
+        pulse: LifeSign | None = None,
     ) -> None:
         self._ledger = ledger
         self._models = models
@@ -73,8 +70,7 @@ class Pipeline:
         self._store_batch = store_batch
         self._beat_seconds = beat_seconds
         self._top_up_to = top_up_to
-        self._on_progress = on_progress
-        self._ending = ending
+        self._pulse = pulse or Unwatched()
 
     def run(self, image_ids: Sequence[int]) -> Report:
         """Claim the due items of `image_ids` and work them off; whatever goes wrong, the items come back."""
@@ -91,7 +87,7 @@ class Pipeline:
                 except DeviceFailed:  # the lease runs out: its photos are suspects
                     raise
                 except Exception as error:
-                    if is_database_trouble(error):  # nobody's fault
+                    if is_database_trouble(error) or isinstance(error, HostUnfit):  # no photo's fault
                         self._give_back(token, LATER)
                     else:
                         self._fail(token, claimed, error)
@@ -102,28 +98,26 @@ class Pipeline:
         return Report(len(claimed), refused, time.perf_counter() - started)
 
     def _work(self, token: UUID, claimed: Sequence[ClaimedImage]) -> int:
-        self._on_progress(LOADING)
-        loaded = self._models.get({version for image in claimed for version in image.versions})
-        self._on_progress()
+        with self._pulse.slowly(LOADING):
+            loaded = self._models.get({version for image in claimed for version in image.versions})
         waiting: deque[Future[int]] = deque()
         refused = 0
         min_side = _min_side(loaded)
         size = self._store_batch if min_side <= LARGE_SIDE else max(1, self._store_batch // 4)
-        for batch in self._fetcher.batches(claimed, size, min_side, self._on_progress):
-            if self._ending():
+        for batch in self._fetcher.batches(claimed, size, min_side):
+            if self._pulse.ending():
                 break
             found = list(self._watched(answers(loaded, batch, self._policy)))
             waiting.append(self._storer.submit(token, found))
             while len(waiting) > STORES_AHEAD:
                 refused += waiting.popleft().result()
-                self._on_progress()
-        refused += sum(self._watched(future.result() for future in waiting))
+        refused += sum(future.result() for future in waiting)
         self._give_back(token)  # what was not begun, or claimed by a commit whose answer was lost
         return refused
 
     def _watched(self, results: Iterable[T]) -> Iterator[T]:
         for result in results:
-            self._on_progress()
+            self._pulse.progress()
             yield result
 
     def _fail(self, token: UUID, claimed: Sequence[ClaimedImage], error: Exception) -> None:

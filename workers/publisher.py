@@ -35,7 +35,7 @@ class Publisher:
         """Publish what is due and carried by no message; returns how many messages were sent."""
         sent = 0
         while (room := self._max_published - self._queue.depth()) > 0:
-            chunks = self._ledger.publishable(min(room, 64) * self._chunk_size)
+            chunks = self._ledger.publishable(min(room, 64) * self._chunk_size, room)
             if not chunks:
                 break
             self._queue.send(chunks)

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from catalog import versions
 from catalog.asset_store import AssetStore, model_key
 from catalog.errors import ObjectMissing
-from catalog.orphans import intake
+from catalog.locks import uploading
 from catalog.versions import Version
 from models.errors import WeightsError
 from models.spec import ModelSpec
@@ -29,7 +29,7 @@ def add(engine: sa.Engine, store: AssetStore, spec: ModelSpec, weights: Path) ->
         raise WeightsError(
             f"{weights} has SHA-256 {sha256}, its spec says {spec.sha256}; fetch the file again"
         )
-    with intake(engine) as connection, connection.begin():
+    with uploading(engine) as connection, connection.begin():
         number = versions.next_number(connection, spec.name)
         twins = versions.same_weights(connection, spec.name, spec.task, sha256)
         if twin := next((known for known in reversed(twins) if _answers_alike(spec, known)), None):

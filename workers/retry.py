@@ -7,8 +7,8 @@ from datetime import timedelta
 
 from catalog.errors import (
     BucketMissing,
+    ObjectFailed,
     ObjectMissing,
-    ObjectUnreadable,
     StoreError,
     StoreRefused,
     StoreUnavailable,
@@ -31,7 +31,7 @@ class RetryPolicy:
     first: timedelta = timedelta(seconds=5)
     factor: int = 4
     longest: timedelta = timedelta(minutes=5)
-    max_deferrals: int = 50  # no less than four minutes in which the store answered for others
+    max_deferrals: int = 50  # four hours in which the store answered for others
 
     def decide(self, key: ItemKey, error: Exception, image: ClaimedImage) -> Retry | Quarantined:
         """The outcome of a work item of `image` that failed with `error`; its claims are counted from 1."""
@@ -40,14 +40,14 @@ class RetryPolicy:
             return Quarantined(key, code, reason)
         if isinstance(error, STORE_TROUBLE):  # it costs no attempt
             return Retry(key, code, reason, self.first, counted=False)
-        if isinstance(error, ObjectUnreadable) and image.deferrals < self.max_deferrals:
-            return Retry(key, code, reason, self.first, counted=False, deferred=True)
-        if isinstance(error, ObjectUnreadable) or image.attempts >= self.max_attempts:
+        if isinstance(error, ObjectFailed) and image.deferrals < self.max_deferrals:
+            return Retry(key, code, reason, self._delay(image.deferrals + 1), counted=False, deferred=True)
+        if isinstance(error, ObjectFailed) or image.attempts >= self.max_attempts:
             return Quarantined(key, code, reason)
         return Retry(key, code, reason, self._delay(image.attempts))
 
-    def _delay(self, attempts: int) -> timedelta:
-        return min(self.longest, self.first * int(self.factor ** (attempts - 1)))
+    def _delay(self, tries: int) -> timedelta:
+        return min(self.longest, self.first * int(self.factor ** min(tries - 1, 8)))
 
 
 def describe(error: Exception) -> tuple[str, str]:
@@ -58,8 +58,8 @@ def describe(error: Exception) -> tuple[str, str]:
             return error.code, reason
         case StoreUnavailable() | StoreRefused() | BucketMissing():
             return "store_unavailable", reason
-        case ObjectUnreadable():
-            return "object_unreadable", reason
+        case ObjectFailed():
+            return "object_failed", reason
         case ObjectMissing():
             return "object_missing", reason
         case StoreError():

@@ -12,8 +12,10 @@ from catalog.asset_store import AssetStore, mask_key
 from catalog.ledger import Ledger
 from catalog.outcomes import Outcome, Quarantined, Stored
 from workers.batching import bisect
+from workers.blame import blamed
 from workers.inference import Answer, log_failure
 from workers.patience import is_database_trouble, patiently
+from workers.pulse import LifeSign, Unwatched
 from workers.retry import RetryPolicy, describe
 
 
@@ -24,10 +26,18 @@ class RefusedRow(Exception):
 class Storer:
     """Stores answers in the background, one batch at a time; the first failure is raised to the caller."""
 
-    def __init__(self, ledger: Ledger, store: AssetStore, policy: RetryPolicy, threads: int) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        store: AssetStore,
+        policy: RetryPolicy,
+        threads: int,
+        pulse: LifeSign | None = None,
+    ) -> None:
         self._ledger = ledger
         self._store = store
         self._policy = policy
+        self._pulse = pulse or Unwatched()
         self._uploads = ThreadPoolExecutor(threads, thread_name_prefix="mask")
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="store")
 
@@ -37,10 +47,7 @@ class Storer:
         return self._writer.submit(context.run, self._store_all, token, answers)
 
     def _store_all(self, token: UUID, answers: Sequence[Answer]) -> int:
-        outcomes = list(self._uploads.map(self._with_mask, answers))
-        for answer, outcome in zip(answers, outcomes, strict=True):
-            if isinstance(answer.outcome, Stored) and not isinstance(outcome, Stored):
-                log_failure(answer.image, answer.model, outcome)
+        outcomes = self._with_masks(answers)
 
         def settle(batch: Sequence[Outcome]) -> Sequence[int]:
             return [self._settle(token, batch), *[0] * (len(batch) - 1)]
@@ -62,14 +69,35 @@ class Storer:
             if is_database_trouble(error):
                 raise
             raise RefusedRow(str(getattr(error, "orig", error))) from error
+        finally:
+            self._pulse.progress()
 
-    def _with_mask(self, answer: Answer) -> Outcome:
-        outcome = answer.outcome
-        if not isinstance(outcome, Stored) or answer.mask is None:
-            return outcome
-        key = mask_key(answer.model, answer.image.sha256)
+    def _with_masks(self, answers: Sequence[Answer]) -> list[Outcome]:
+        """Put the masks; whose mask could not be put is not stored."""
+        masked = [answer for answer in answers if answer.mask is not None]
+        errors = blamed(self._store, list(self._uploads.map(self._put, masked)))
+        failed = {
+            answer.outcome.key: error
+            for answer, error in zip(masked, errors, strict=True)
+            if error is not None
+        }
+        return [self._outcome(answer, failed.get(answer.outcome.key)) for answer in answers]
+
+    def _outcome(self, answer: Answer, error: Exception | None) -> Outcome:
+        if not isinstance(answer.outcome, Stored) or answer.mask is None:
+            return answer.outcome
+        if error is None:
+            return replace(answer.outcome, mask_key=mask_key(answer.model, answer.image.sha256))
+        outcome = self._policy.decide(answer.outcome.key, error, answer.image)
+        log_failure(answer.image, answer.model, outcome)
+        return outcome
+
+    def _put(self, answer: Answer) -> Exception | None:
+        assert answer.mask is not None
         try:
-            self._store.put(key, answer.mask, "image/png")
+            self._store.put(mask_key(answer.model, answer.image.sha256), answer.mask, "image/png")
         except Exception as error:  # noqa: BLE001 - the policy decides, for this item alone
-            return self._policy.decide(outcome.key, error, answer.image)
-        return replace(outcome, mask_key=key)
+            return error
+        finally:
+            self._pulse.progress()
+        return None

@@ -14,9 +14,9 @@ from models.errors import DeviceFailed
 from workers.celery_app import app, publisher
 from workers.device import check, device_of, worker_shape
 from workers.fetching import Fetcher
-from workers.model_cache import ModelCache
+from workers.model_cache import HostUnfit, ModelCache
 from workers.pipeline import Pipeline
-from workers.pulse import OwnPulse
+from workers.pulse import LifeSign, own_pulse
 from workers.retry import RetryPolicy
 from workers.runtime import Runtime
 from workers.settings import settings
@@ -26,7 +26,7 @@ from workers.sweeper import sweep
 log = structlog.get_logger()
 
 EXIT_DEVICE = 74  # EX_IOERR of sysexits.h
-UNFIT_SECONDS = 30.0  # a process without a working device lets the messages go to others for so long
+UNFIT_SECONDS = 30.0
 
 
 @app.task(name="tagmill.process_chunk")  # type: ignore[untyped-decorator]
@@ -35,6 +35,13 @@ def process_chunk(job_id: int, image_ids: list[int]) -> None:
     with structlog.contextvars.bound_contextvars(job=job_id), pulse().busy():
         try:
             report = fit_pipeline().run(image_ids)
+        except HostUnfit as error:
+            log.critical("this host is unfit and leaves its work to others", error=str(error))
+            with pulse().slowly(
+                UNFIT_SECONDS
+            ):  # or it would take every message, faster than those who can work
+                time.sleep(UNFIT_SECONDS)
+            raise
         except DeviceFailed as error:
             log.critical("device failed; this process ends", error=str(error))
             os._exit(EXIT_DEVICE)  # an orderly end would wait for the device
@@ -54,9 +61,9 @@ def runtime() -> Runtime:
 
 
 @cache
-def pulse() -> OwnPulse:
+def pulse() -> LifeSign:
     """The sign of life of this process, made after the fork."""
-    return OwnPulse(process_index())
+    return own_pulse(process_index())
 
 
 def process_index() -> int:
@@ -69,9 +76,7 @@ def fit_pipeline() -> Pipeline:
     try:
         return pipeline()
     except DeviceFailed as error:
-        log.critical("device unfit; nothing was claimed", error=str(error))
-        time.sleep(UNFIT_SECONDS)
-        raise
+        raise HostUnfit(str(error)) from error
 
 
 @cache
@@ -87,12 +92,11 @@ def pipeline() -> Pipeline:
     return Pipeline(
         own.ledger,
         ModelCache(own.engine, own.store, config.weights_cache, device),
-        Fetcher(own.store, own.limits, config.fetch_threads),
-        Storer(own.ledger, own.store, policy, config.fetch_threads),
+        Fetcher(own.store, own.limits, config.fetch_threads, pulse()),
+        Storer(own.ledger, own.store, policy, config.fetch_threads, pulse()),
         policy,
         store_batch=config.store_batch,
         beat_seconds=config.lease_seconds / 3,
         top_up_to=config.store_batch,
-        on_progress=pulse().progress,
-        ending=pulse().ending,
+        pulse=pulse(),
     )

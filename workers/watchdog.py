@@ -48,7 +48,8 @@ class Watchdog:
                     "process makes no progress and is replaced", process=pid, seconds=round(now - since)
                 )
                 os.kill(pid, signal.SIGKILL)
-        self._listen(now, deaf=not busy and not self.pulse.ending() and self._some_wait())
+        idle = bool(processes) and not busy  # a pool without processes of its own tells nothing
+        self._listen(now, deaf=idle and not self.pulse.ending() and self._some_wait())
 
     def _some_wait(self) -> bool:
         try:

@@ -5,6 +5,7 @@ Open one in each process, after the fork: its sockets must not be shared between
 
 from __future__ import annotations
 
+import errno
 import io
 import re
 import time
@@ -84,6 +85,7 @@ class S3AssetStore:
                 backoff_factor=0.2,
                 status_forcelist=(500, 502, 503, 504),
                 raise_on_status=False,
+                respect_retry_after_header=False,  # it may ask for minutes; the ledger waits, not a thread
             ),
         )
         client = Minio(
@@ -196,9 +198,12 @@ class S3AssetStore:
         try:
             yield
         except (MinioException, HTTPError, OSError, ParseError) as error:
+            if isinstance(error, OSError) and error.errno in _DISK_TROUBLE:  # where a copy is written to
+                raise
             raise _translate(error, f"s3://{self._bucket}/{key or ''}") from error
 
 
+_DISK_TROUBLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}
 _MISSING = {"NoSuchKey", "NoSuchObject", "ResourceNotFound"}
 _REFUSED = {"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "AuthorizationHeaderMalformed"}
 

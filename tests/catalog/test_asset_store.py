@@ -6,6 +6,7 @@ import hashlib
 import io
 import socket
 import threading
+import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -255,6 +256,18 @@ def test_a_server_that_recovers_is_asked_again() -> None:
     with answering(answer("503 Slow Down"), half, good) as (endpoint, served):
         store = S3AssetStore.connect(endpoint, "access-key", "secret-key", "tagmill", retries=1)
         assert store.get("a/b") == b"photo"
+    assert served == [3]
+
+
+def test_a_server_that_asks_for_a_minute_is_not_given_it() -> None:
+    """MinIO does, with each 503. A thread that sleeps so long looks hung; the ledger can wait."""
+    busy = answer("503 Slow Down").replace(b"Connection:", b"Retry-After: 60\r\nConnection:")
+    with answering(busy) as (endpoint, served):
+        store = S3AssetStore.connect(endpoint, "access-key", "secret-key", "tagmill", retries=2)
+        started = time.monotonic()
+        with pytest.raises(StoreUnavailable):
+            store.get("a/b")
+        assert time.monotonic() - started < 20
     assert served == [3]
 
 

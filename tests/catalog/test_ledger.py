@@ -14,7 +14,8 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DataError, DBAPIError
 
 from catalog.ledger import Ledger, Swept, suspect_chunk
-from catalog.ledger_sql import SWEEP_LOCK, TOP_UP
+from catalog.ledger_sql import TOP_UP
+from catalog.locks import try_sweep
 from catalog.outcomes import ItemKey, Outcome, Quarantined, Retry, Stored
 from models.predictions import Classification, Detections, Embedding
 from tests.catalog.shop import (
@@ -356,7 +357,7 @@ def test_one_sweep_runs_at_a_time(engine: sa.Engine) -> None:
     ledger.claim(images, uuid4())
     expire_leases(engine)
     with engine.begin() as connection:
-        assert connection.scalar(SWEEP_LOCK)
+        assert try_sweep(connection)
         assert ledger.sweep() == Swept()
     assert ledger.sweep() == Swept(retried=1)
 

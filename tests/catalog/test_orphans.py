@@ -11,7 +11,8 @@ import sqlalchemy as sa
 
 from catalog import orphans
 from catalog.asset_store import S3AssetStore, image_key, mask_key
-from catalog.orphans import NoPhotosKnown, Orphans, collect, intake
+from catalog.locks import uploading
+from catalog.orphans import NoPhotosKnown, Orphans, collect
 from tests.catalog.shop import add_images, add_version, execute, make_ledger, plan, rows, stored
 
 NOW = timedelta()
@@ -60,7 +61,7 @@ def test_while_an_ingest_holds_the_lock_orphans_stay(
 ) -> None:
     monkeypatch.setattr(orphans, "WAIT", "200ms")
     store.put(image_key("ab" * 32, "JPEG"), b"never committed", "image/jpeg")
-    with intake(engine):
+    with uploading(engine):
         assert (find(engine, store).found["images"], find(engine, store).deleted) == (1, 0)
     assert find(engine, store).deleted == 1
 
@@ -121,7 +122,7 @@ def test_a_photo_that_is_being_accepted_again_is_not_deleted(
     uploaded, collecting = threading.Event(), threading.Event()
 
     def ingest() -> None:
-        with intake(engine) as connection:
+        with uploading(engine) as connection:
             store.put(key, b"of a killed ingest", "image/png")
             uploaded.set()
             collecting.wait(10)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -17,13 +18,13 @@ from redis import Redis
 
 from catalog import jobs, versions
 from catalog.asset_store import S3AssetStore
-from tests.chaos.fault import FAULTS, FOLDER, Fault, render
+from tests.chaos.fault import DEADLY, FAULTS, FOLDER, Fault, read_notes, render
 from tests.chaos.oracle import Verdict, judge, slowest_recovery
 from tests.chaos.shop import TYPE, Shop
 from tests.chaos.tally import Tally
 from workers.embedded import services
 
-# Shorter than as shipped, so that hundreds of faults fit into minutes. Ratios are the same.
+# Shorter than as shipped, so that hundreds of faults fit into minutes.
 QUICK = {
     "lease_seconds": "4",
     "sweep_seconds": "1",
@@ -61,6 +62,7 @@ class Arena:
         self.deaths: list[float] = []
         self.workers: list[subprocess.Popen[bytes]] = []
         self.photos = 0
+        self.recovery = 0.0
         self.environment = {
             **ends.environment(),
             "TAGMILL_DATABASE_URL": database_url,
@@ -136,7 +138,8 @@ class Arena:
 
     def signal(self, worker: subprocess.Popen[bytes], number: signal.Signals) -> None:
         """To the whole host: its main process and all of its children."""
-        self.fault(number.name)
+        if number is not signal.SIGCONT:
+            self.fault(number.name)
         if number is signal.SIGKILL:
             self.deaths.append(time.time())
         os.killpg(worker.pid, number)
@@ -151,8 +154,8 @@ class Arena:
             os.kill(self.random.choice(found), signal.SIGKILL)
 
     def happened(self) -> list[str]:
-        """Names of the planned accidents that have happened."""
-        return sorted(note.name for note in (self.folder / "notes").glob("*"))
+        """Names of the planned accidents that have happened, but for pauses."""
+        return sorted(n.name for n in (self.folder / "notes").glob("*") if not n.name.startswith("slowly"))
 
     def redis(self) -> Redis:
         return Redis.from_url(self.environment["TAGMILL_REDIS_URL"], socket_timeout=10)
@@ -171,9 +174,6 @@ class Arena:
         services.up(self.shop.home)
 
     # --- waiting and judging
-
-    def sleep(self, seconds: float) -> None:
-        time.sleep(seconds)
 
     def rows(self, query: str, **parameters: Any) -> list[Any]:
         with self.engine.connect() as connection:
@@ -213,12 +213,15 @@ class Arena:
         return self.finish()
 
     def judge(self) -> Verdict:
-        for note in (self.folder / "notes").glob("*"):
-            self.fault(f"planned: {note.name.partition('-')[0]}")
-            self.deaths.append(note.stat().st_mtime)
+        for action, at in read_notes(self.folder / "notes"):
+            if action != "pause":
+                self.fault(action.replace("_", " "))
+            if action in DEADLY:
+                self.deaths.append(at)
         verdict = judge(self.engine, self.store, frozenset(self.accepted), self.photos)
+        self.recovery = slowest_recovery(self.engine, self.deaths)
         self.tally.add(verdict)
-        self.tally.recovered(self.name, slowest_recovery(self.engine, self.deaths))
+        self.tally.recovered(self.name, self.recovery)
         assert not verdict.lost, f"lost {len(verdict.lost)}: {verdict.lost[:5]}; {self.report()}"
         assert not verdict.doubled, f"doubled {len(verdict.doubled)}: {verdict.doubled[:5]}; {self.report()}"
         return verdict
@@ -229,6 +232,11 @@ class Arena:
 
     def log(self, worker: subprocess.Popen[bytes]) -> str:
         return (self.folder / f"worker-{self.workers.index(worker)}.log").read_text(errors="replace")
+
+    def refused(self, worker: subprocess.Popen[bytes]) -> int:
+        """Results that came after their lease was lost, by the host's own log."""
+        lines = [line for line in self.log(worker).splitlines() if '"chunk done"' in line]
+        return sum(json.loads(line)["refused"] for line in lines)
 
     def stop(self) -> None:
         """End whatever still runs, at once."""

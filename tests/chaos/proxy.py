@@ -132,7 +132,7 @@ def http_error(status: int, code: str) -> bytes:
     """An S3 server's error answer."""
     body = f'<?xml version="1.0" encoding="UTF-8"?><Error><Code>{code}</Code><Message>chaos</Message></Error>'
     head = f"HTTP/1.1 {status} Chaos\r\nContent-Type: application/xml\r\nContent-Length: {len(body)}\r\n"
-    return f"{head}Connection: close\r\n\r\n{body}".encode()
+    return f"{head}Retry-After: 60\r\nConnection: close\r\n\r\n{body}".encode()  # as MinIO does
 
 
 def _is_request(data: bytes) -> bool:

@@ -50,8 +50,7 @@ def test_the_clock_jumps_an_hour(arena: Arena, hours: int) -> None:
     arena.wait_until(lambda: arena.done() > 100, 60, "no start")
     arena.kill_child(worker)
     set_clock(arena, f"interval '{hours} hours'")
-    seconds = arena.wait_until(lambda: arena.done() == 1000, 90, "the clock holds work up")
-    arena.tally.recovered(arena.name, min(seconds, 60))
+    arena.wait_until(lambda: arena.done() == 1000, 90, "the clock holds work up")
     arena.finish()
 
 
@@ -83,7 +82,7 @@ def test_two_beats_and_a_beat_that_is_killed(arena: Arena) -> None:
     arena.fault("second beat")
     for _ in range(4):
         arena.kill_child(worker)
-        arena.sleep(1)
+        time.sleep(1)
         arena.fault("SIGKILL of a beat")
         beats[0].send_signal(signal.SIGKILL)
         beats[0].wait(10)

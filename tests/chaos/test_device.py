@@ -24,7 +24,6 @@ def test_out_of_memory_halves_the_batch_and_answers_stay_the_same(arena: Arena) 
         connection.exec_driver_sql("DELETE FROM classifications; DELETE FROM work_items; DELETE FROM witness")
     arena.order(400)
     arena.start(Fault("small-device", "forward", "out_of_memory", always=True, batch_above=3))
-    arena.fault("out of memory", 100)
     verdict = arena.finish()
     assert not verdict.quarantined
     assert [row[:3] for row in arena.rows(ANSWERS)] == [row[:3] for row in whole]
@@ -63,5 +62,4 @@ def test_a_photo_that_hangs_each_time_is_quarantined(arena: Arena) -> None:
         Fault("tar-pit", "decoding", "hang", always=True, photo=photo), stall_seconds="3", max_attempts="3"
     )
     verdict = arena.finish(240)
-    arena.fault("photo that hangs", 3)
     assert verdict.quarantined == {"worker_lost": 2}

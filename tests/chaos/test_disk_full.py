@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -58,13 +59,13 @@ def test_the_disk_is_full_for_a_while(small_disk: Path, tmp_path: Path, tally: T
             while True:
                 file.write(bytes(1 << 20))
                 file.flush()
-        arena.sleep(8)
+        time.sleep(8)
         ballast.unlink()
         for _ in range(10):  # Postgres may have stopped, and recovers
             with contextlib.suppress(ServiceError):
                 services.up(home)
                 break
-            arena.sleep(1)
+            time.sleep(1)
         arena.finish_supervised(SLOWLY)
     finally:
         arena.stop()

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -62,7 +63,7 @@ def test_killed_anywhere_and_run_again(arena: Arena) -> None:
     arena.start()
     for _ in range(12):
         ingest = start_ingest(arena, manifest)
-        arena.sleep(arena.random.uniform(1.5, 5))
+        time.sleep(arena.random.uniform(1.5, 5))
         if ingest.poll() is None:
             arena.fault("SIGKILL of an ingest")
         ingest.send_signal(signal.SIGKILL)

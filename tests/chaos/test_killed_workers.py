@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -65,7 +66,7 @@ def test_recovery_as_shipped(arena: Arena) -> None:
     arena.start(**shipped)
     arena.signal(worker, signal.SIGKILL)
     arena.finish(180)
-    assert arena.tally.recovery <= 60
+    assert 0 < arena.recovery <= 60
 
 
 def test_a_photo_that_kills_its_worker_is_quarantined_and_its_neighbours_are_stored(arena: Arena) -> None:
@@ -73,7 +74,6 @@ def test_a_photo_that_kills_its_worker_is_quarantined_and_its_neighbours_are_sto
     photo = arena.some_photo()
     arena.start(Fault("poison", "decoding", "kill", always=True, photo=photo))
     verdict = arena.finish()
-    arena.fault("photo that kills its worker", 4)
     assert verdict.quarantined == {"worker_lost": 1}
     query = "SELECT i.sha256, w.attempts FROM work_items w JOIN images i ON i.id = w.image_id WHERE w.state <> 'done'"
     assert arena.rows(query) == [(photo, 4)]
@@ -93,17 +93,13 @@ def test_processes_that_outgrow_their_memory_are_replaced_and_lose_nothing(arena
 
 @pytest.mark.chaos
 def test_killed_for_memory_in_the_middle_of_a_chunk(arena: Arena) -> None:
-    """As the kernel does it: one process is gone, in the middle of whatever it did, again and again."""
+    """As the kernel's memory killer does it: one process is gone, in the middle of whatever it did, again and again."""
     arena.order(1500, TYPE)
     arena.order(300, MASK)
     worker = arena.start()
     arena.wait_until(lambda: arena.done() > 0, 60, "no start")
     for _ in range(12):
         pause(arena, 0.1, 0.8)
-        for child in children(worker.pid):
-            score = Path(f"/proc/{child}/oom_score_adj")  # the kernel's own way to choose
-            if score.exists():
-                score.write_text("1000")
         arena.kill_child(worker)
     arena.finish(120)
 
@@ -131,4 +127,4 @@ def alive(pid: int) -> bool:
 
 
 def pause(arena: Arena, least: float, most: float) -> None:
-    arena.sleep(arena.random.uniform(least, most))
+    time.sleep(arena.random.uniform(least, most))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 
 import pytest
 import sqlalchemy as sa
@@ -21,7 +22,7 @@ def test_killed_in_mid_commit(arena: Arena) -> None:
     arena.start(store_batch="4")  # many commits
     arena.wait_until(lambda: arena.done() > 0, 60, "no start")
     for _ in range(6):
-        arena.sleep(arena.random.uniform(0.5, 2))
+        time.sleep(arena.random.uniform(0.5, 2))
         arena.kill_service("postgres")
         arena.restart_services()
     arena.finish(180)
@@ -48,7 +49,7 @@ def test_no_connection_is_left(arena: Arena) -> None:
                 arena.fault("connections terminated")
             with contextlib.suppress(sa.exc.OperationalError):
                 held.enter_context(hogs.connect())
-            arena.sleep(3)
+            time.sleep(3)
     hogs.dispose()
     verdict = arena.finish()
     assert not verdict.quarantined
@@ -75,11 +76,9 @@ def lock_backwards(arena: Arena) -> None:
     lock = sa.text("SELECT 1 FROM work_items WHERE image_id = :image FOR UPDATE")
     batch = [image for (image,) in arena.rows(ONE_BATCH)]
     with arena.engine.connect() as connection, contextlib.suppress(sa.exc.OperationalError):
-        connection.exec_driver_sql(
-            "SET deadlock_timeout = '30s'"
-        )  # theirs is the shorter: they are cancelled
+        connection.exec_driver_sql("SET deadlock_timeout = '30s'")  # theirs is shorter: they are cancelled
         connection.execute(lock, {"image": batch[-1] if batch else 0})
-        arena.sleep(2)
+        time.sleep(2)
         for image in reversed(batch[:-1]):
             connection.execute(lock, {"image": image})
         connection.rollback()
@@ -124,6 +123,6 @@ def test_read_only_for_a_while(arena: Arena) -> None:
             arena.fault("read-only", value == "on")
             connection.exec_driver_sql(f"ALTER SYSTEM SET default_transaction_read_only = {value}")
             connection.exec_driver_sql("SELECT pg_reload_conf()")
-            arena.sleep(2)
+            time.sleep(2)
     verdict = arena.finish()
     assert not verdict.quarantined

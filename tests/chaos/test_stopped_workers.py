@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import signal
-import subprocess
+import time
 
 import pytest
 
@@ -25,7 +24,7 @@ def test_a_storm_of_deploys_costs_no_attempt(arena: Arena, remap: str, rounds: i
         worker = arena.start(SLOWLY, environment=environment)
         before = arena.done()
         arena.wait_until(lambda before=before: arena.done() > before, 60, "no start")
-        arena.sleep(arena.random.uniform(0, 1))
+        time.sleep(arena.random.uniform(0, 1))
         arena.fault("SIGTERM")
         worker.send_signal(signal.SIGTERM)
         assert worker.wait(45) == 0  # Celery's soft shutdown waits for 30 s in any case
@@ -45,14 +44,14 @@ def test_frozen_beyond_its_lease_a_worker_writes_nothing_when_it_wakes(arena: Ar
         arena.signal(sleeper, signal.SIGSTOP)
         other = arena.start()
         arena.wait_until(lambda: leased(arena) == 0 or arena.done() >= 330, 60, "nobody took over")
-        arena.sleep(6)
+        time.sleep(6)
         arena.signal(sleeper, signal.SIGCONT)
-        arena.sleep(2)
+        time.sleep(2)
         arena.signal(other, signal.SIGTERM)
         if arena.done() == 400:
             break
     arena.finish()
-    assert refused(arena, sleeper) > 0, "the frozen worker held nothing: the fence was not asked"
+    assert arena.refused(sleeper) > 0, "the frozen worker held nothing: the fence was not asked"
 
 
 def test_a_chunk_that_outlasts_its_lease_is_not_taken_away(arena: Arena) -> None:
@@ -62,16 +61,11 @@ def test_a_chunk_that_outlasts_its_lease_is_not_taken_away(arena: Arena) -> None
     verdict = arena.finish()
     assert not verdict.quarantined
     assert arena.value("SELECT max(attempts) FROM work_items") == 1
-    assert not any(refused(arena, worker) for worker in workers)
+    assert not any(arena.refused(worker) for worker in workers)
 
 
 def leased(arena: Arena) -> int:
     return int(arena.value("SELECT count(*) FROM work_items WHERE state = 'leased'"))
-
-
-def refused(arena: Arena, worker: subprocess.Popen[bytes]) -> int:
-    lines = [line for line in arena.log(worker).splitlines() if '"chunk done"' in line]
-    return sum(json.loads(line)["refused"] for line in lines)
 
 
 @pytest.mark.chaos
@@ -80,7 +74,7 @@ def test_hosts_come_and_go_while_work_comes_in(arena: Arena) -> None:
     hosts = [arena.start()]
     for turn in range(10):
         arena.order(100, TYPE, offset=100 * turn)
-        arena.sleep(arena.random.uniform(1, 3))
+        time.sleep(arena.random.uniform(1, 3))
         if len(hosts) > 1 and arena.random.random() < 0.7:
             victim = hosts.pop(arena.random.randrange(len(hosts)))
             arena.signal(victim, arena.random.choice([signal.SIGTERM, signal.SIGKILL]))

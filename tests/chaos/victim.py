@@ -1,32 +1,31 @@
 """`tagmill`, with accidents: a real worker process in which faults happen at named steps.
 
 Run as `python -m tests.chaos.victim worker …`. `CHAOS_FAULTS` holds the faults as JSON, `CHAOS_FOLDER` the notes of
-those that have happened: each happens once, whichever process comes first, and the note says when.
+those that have happened, with the times.
 """
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import hashlib
-import json
 import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 import torch
+from redis import Redis
 
 from catalog.asset_store import S3AssetStore
-from catalog.ledger import Ledger
+from catalog.ledger import Chunk, Ledger
 from models.engine import Engine
 from models.predictor import Predictor
-from tests.chaos.fault import FAULTS, FOLDER, Fault, parse
+from tests.chaos.fault import DIRECT_REDIS, FAULTS, FOLDER, Fault, parse
 from workers import fetching
 from workers.celery_app import CeleryQueue
 from workers.cli import main
@@ -39,22 +38,15 @@ settling: ContextVar[bool] = ContextVar("settling", default=False)
 def reach(step: str, *, photo: str = "", batch: int = 0) -> None:
     """Called at each step; whatever is due there happens."""
     for fault in faults:
-        if fault.step == step and fault.concerns(photo, batch) and _first(fault):
+        if fault.step == step and fault.concerns(photo, batch) and _is_due(fault):
             ACTIONS[fault.action]()
 
 
-def _first(fault: Fault) -> bool:
-    """Whether this is the moment: claimed by making the note, which only one process can."""
-    if fault.always:
-        return True
+def _is_due(fault: Fault) -> bool:
     if fault.skip:
         fault.skip -= 1
         return False
-    with contextlib.suppress(FileExistsError):
-        note = os.open(Path(os.environ[FOLDER]) / fault.name, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
-        os.write(note, json.dumps({"at": time.time()}).encode())
-        return True
-    return False
+    return fault.happened(Path(os.environ[FOLDER]))
 
 
 def _kill_host() -> None:
@@ -143,9 +135,20 @@ def settle(call: Callable[[], Any], *_: Any) -> Any:
     return refused
 
 
-def send(call: Callable[[], Any], *_: Any) -> None:
-    for _ in range(3 if any(fault.step == "send" for fault in faults) else 1):
-        call()
+def send(call: Callable[[], Any], _queue: CeleryQueue, chunks: Sequence[Chunk]) -> None:
+    """A fault at this step sends each message twice more."""
+    call()
+    for fault in faults:
+        if fault.step == "send":
+            for _ in chunks:
+                fault.happened(Path(os.environ[FOLDER]))
+            call()
+            call()
+
+
+def past_the_proxy(_call: Callable[[], Any], _queue: CeleryQueue) -> Redis:
+    """So that a host whose consumer hangs can still see that messages wait."""
+    return Redis.from_url(os.environ[DIRECT_REDIS], socket_timeout=10)
 
 
 def before_commit(_: sa.Connection) -> None:
@@ -164,6 +167,8 @@ def prepare_accidents() -> None:
     around(S3AssetStore, "put", put)
     around(Ledger, "settle", settle)
     around(CeleryQueue, "send", send)
+    if DIRECT_REDIS in os.environ:
+        around(CeleryQueue, "_redis", past_the_proxy)
     sa.event.listen(sa.Engine, "commit", before_commit)
 
 

@@ -17,7 +17,7 @@ from models.errors import WeightsError
 from models.predictor import Predictor
 from models.spec import ModelSpec, Preprocessing
 from workers import model_cache, registry
-from workers.model_cache import ModelCache
+from workers.model_cache import HostUnfit, ModelCache
 
 
 def register(engine: sa.Engine, name: str) -> int:
@@ -59,6 +59,19 @@ def test_a_sibling_registered_later_does_not_double_the_answers(
     second = register(engine, later)
     answered = [version for loaded in cache.get([first, second]) for version in loaded.versions]
     assert sorted(answered) == [first, second]
+
+
+@pytest.mark.parametrize("trouble", [OSError(28, "No space left on device"), MemoryError()])
+def test_a_host_without_room_is_unfit_and_the_model_is_not_to_blame(
+    engine: sa.Engine, cache: ModelCache, monkeypatch: pytest.MonkeyPatch, trouble: Exception
+) -> None:
+    def full(*_: Any) -> Path:
+        raise trouble
+
+    version = register(engine, "first")
+    monkeypatch.setattr(model_cache, "weights_file", full)
+    with pytest.raises(HostUnfit, match="first@1"):
+        cache.get([version])
 
 
 def test_lost_weights_are_named_and_adding_the_model_again_mends_them(

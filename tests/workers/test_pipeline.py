@@ -27,7 +27,7 @@ from models.predictor import Predictor
 from models.spec import ModelSpec, Preprocessing
 from workers import patience, pipeline
 from workers.fetching import Fetcher
-from workers.model_cache import Loaded
+from workers.model_cache import HostUnfit, Loaded
 from workers.pipeline import Pipeline
 from workers.retry import RetryPolicy
 from workers.storing import Storer
@@ -221,10 +221,10 @@ def test_an_object_that_the_store_gives_never_is_quarantined_in_the_end(
     monkeypatch.setattr(bench.store, "get", rotten)
     pipeline = bench.pipeline(max_deferrals=3)
     for _ in range(4):
-        assert bench.states()[image_id] <= {("pending", None), ("retry", "object_unreadable")}
+        assert bench.states()[image_id] <= {("pending", None), ("retry", "object_failed")}
         pipeline.run([image_id, *others])
         bench.let_time_pass()
-    assert bench.states()[image_id] == {("quarantined", "object_unreadable")}
+    assert bench.states()[image_id] == {("quarantined", "object_failed")}
     assert bench.value("SELECT max(attempts) FROM work_items") == 1
     assert all(bench.states()[other] == {("done", None)} for other in others)
 
@@ -256,6 +256,24 @@ def test_an_unforeseen_error_counts_as_an_attempt(bench: Bench, monkeypatch: pyt
         with pytest.raises(ValueError, match="a bug of ours"):
             pipeline.run([image_id])
     assert bench.states()[image_id] == {("quarantined", "inference_failed")}
+
+
+def test_a_host_that_cannot_load_a_model_charges_no_photo(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image_id = bench.add(RED)
+
+    def full(version_ids: Iterable[int]) -> list[Loaded]:
+        raise HostUnfit("no space left on device")
+
+    for _ in range(3):
+        pipeline = bench.pipeline()
+        monkeypatch.setattr(pipeline._models, "get", full)
+        with pytest.raises(HostUnfit):
+            pipeline.run([image_id])
+        assert bench.states()[image_id] == {("retry", None)}
+        bench.let_time_pass()
+    assert bench.value("SELECT max(attempts) FROM work_items") == 0
 
 
 def test_a_small_chunk_is_topped_up(bench: Bench) -> None:

@@ -76,6 +76,19 @@ def test_only_as_many_messages_are_sent_as_may_wait(engine: sa.Engine) -> None:
     assert publisher.publish_due() == 0
 
 
+def test_a_job_for_each_photo_makes_no_more_messages_than_may_wait(engine: sa.Engine) -> None:
+    """Photos that trickled in overnight, one ingest at a time."""
+    images, version = add_images(engine, 30), add_version(engine).id
+    for image in images:
+        plan(engine, [image], version)
+    queue = ListQueue()
+    publisher = make_publisher(make_ledger(engine, chunk_size=4), queue)
+    assert publisher.publish_due() == 5
+    queue.messages.clear()
+    assert publisher.publish_due() == 5
+    assert len(images_in(queue)) == 5
+
+
 def test_a_large_room_is_filled_in_several_rounds(engine: sa.Engine) -> None:
     images = add_images(engine, 300)
     plan(engine, images, add_version(engine).id)

@@ -9,8 +9,8 @@ import pytest
 from catalog.errors import (
     BucketMissing,
     InvalidKey,
+    ObjectFailed,
     ObjectMissing,
-    ObjectUnreadable,
     StoreRefused,
     StoreUnavailable,
 )
@@ -89,8 +89,8 @@ def test_a_reason_fits_the_database_whatever_the_error_says() -> None:
 def test_an_object_that_the_store_will_not_give_while_it_gives_others_is_waited_for_and_then_given_up() -> (
     None
 ):
-    error, limit = ObjectUnreadable("no"), POLICY.max_deferrals
-    again = Retry(KEY, "object_unreadable", "no", timedelta(seconds=5), counted=False, deferred=True)
-    assert POLICY.decide(KEY, error, claimed(4)) == again
-    assert POLICY.decide(KEY, error, claimed(1, limit - 1)) == again
-    assert POLICY.decide(KEY, error, claimed(1, limit)) == quarantined("object_unreadable")
+    error, limit = ObjectFailed("no"), POLICY.max_deferrals
+    for deferrals, seconds in ((0, 5), (1, 20), (limit - 1, 300)):
+        again = Retry(KEY, "object_failed", "no", timedelta(seconds=seconds), counted=False, deferred=True)
+        assert POLICY.decide(KEY, error, claimed(4, deferrals)) == again
+    assert POLICY.decide(KEY, error, claimed(1, limit)) == quarantined("object_failed")

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from workers.pulse import Beat, OwnPulse, Pulse
+from workers.pulse import Beat, OwnPulse, Pulse, own_pulse
 from workers.watchdog import Watchdog
 
 
 @pytest.fixture
-def pulse(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pulse]:
+def pulse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pulse]:
     monkeypatch.setenv("TAGMILL_PULSE", "")
-    made = Pulse.create()
+    made = Pulse.create(tmp_path / "pulse")
     yield made
     made.remove()
 
@@ -60,15 +62,17 @@ def test_one_that_is_idle_or_gets_on_is_left_alone(
 def test_one_that_said_its_step_may_take_longer_is_given_that_time(
     pulse: Pulse, process: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    own = OwnPulse(0)
+    own = OwnPulse(pulse, 0)
     own._pid = process.pid
-    own.progress(30.0)
-    host, now = Host(pulse, {0: process.pid}), time.monotonic()
-    for seconds, code in ((39, None), (41, -9)):
-        monkeypatch.setattr("workers.watchdog.time.monotonic", lambda: now + seconds)  # noqa: B023
-        host.watchdog._looked_at = now + seconds - 1
-        host.watchdog.look()
-        assert _ended_within(process, 0.5) == code
+    host = Host(pulse, {0: process.pid})
+    with own.busy(), own.slowly(30.0):
+        own.progress()  # of another thread: it must not cut the time short
+        now = time.monotonic()
+        for seconds, code in ((39, None), (41, -9)):
+            monkeypatch.setattr("workers.watchdog.time.monotonic", lambda: now + seconds)  # noqa: B023
+            host.watchdog._looked_at = now + seconds - 1
+            host.watchdog.look()
+            assert _ended_within(process, 0.5) == code
 
 
 def _ended_within(process: subprocess.Popen[bytes], seconds: float) -> int | None:
@@ -79,7 +83,7 @@ def _ended_within(process: subprocess.Popen[bytes], seconds: float) -> int | Non
 
 
 def test_a_broker_that_is_away_makes_no_host_deaf(pulse: Pulse, monkeypatch: pytest.MonkeyPatch) -> None:
-    host, now = Host(pulse, {}, waiting=1), time.monotonic()
+    host, now = Host(pulse, {0: 1}, waiting=1), time.monotonic()
 
     def away() -> int:
         raise ConnectionError("refused")
@@ -143,13 +147,14 @@ def test_a_host_with_nothing_to_hear_or_with_work_does_not_end(pulse: Pulse, rea
 
 
 def test_a_process_says_when_it_is_busy_and_hears_when_its_host_ends(pulse: Pulse) -> None:
-    own = OwnPulse(5)
+    own = own_pulse(5)
     assert pulse.read(5).since is None
     with own.busy():
         began = pulse.read(5).since
         own.progress()
         assert began is not None
         assert (pulse.read(5).since or 0) >= began
+    own.progress()  # of a thread that the chunk left behind
     assert pulse.read(5).since is None
     assert not own.ending()
     pulse.end()
@@ -158,7 +163,41 @@ def test_a_process_says_when_it_is_busy_and_hears_when_its_host_ends(pulse: Puls
 
 def test_without_a_host_a_pulse_does_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TAGMILL_PULSE", raising=False)
-    own = OwnPulse(0)
-    with own.busy():
+    own = own_pulse(0)
+    with own.busy(), own.slowly(1):
         own.progress()
     assert not own.ending()
+
+
+def test_a_pulse_that_is_gone_leaves_its_process_unwatched_and_at_work(
+    pulse: Pulse, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pulse.path.unlink()
+    own = own_pulse(0)
+    with own.busy():
+        own.progress()
+    assert "not watched" in capsys.readouterr().out
+
+
+def test_a_new_host_clears_away_what_dead_hosts_left_and_nothing_else(
+    pulse: Pulse, process: subprocess.Popen[bytes]
+) -> None:
+    folder, here = pulse.path.parent, socket.gethostname()
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    names = [f"{here}-{process.pid}", f"{here}-{ended.pid}", f"elsewhere-{ended.pid}"]
+    for name in names:
+        (folder / name).touch()
+    Pulse.create(folder)
+    assert [name for name in names if (folder / name).exists()] == [names[0], names[2]]
+
+
+def test_a_pool_without_processes_of_its_own_is_not_taken_for_deaf(
+    pulse: Pulse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`celery worker --pool threads`: nobody can be seen at work."""
+    host, now = Host(pulse, {}, waiting=1), time.monotonic()
+    for seconds in (0, 11, 22):
+        monkeypatch.setattr("workers.watchdog.time.monotonic", lambda: now + seconds)  # noqa: B023
+        host.watchdog.look()
+    assert not host.ended

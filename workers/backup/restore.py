@@ -10,6 +10,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from catalog import migrate, restored
+from catalog.locks import hold_sweeps
 from catalog.restored import Mended
 from workers.backup.errors import BackupError
 from workers.backup.folder import BackupFolder
@@ -47,10 +48,11 @@ def restore(
 ) -> Restored:
     """Restore the backup in `path` into the configured database and bucket, and bring it to this release's schema.
 
-    The database is changed in one transaction, after all objects are there. Killed and run again, it goes on.
+    All objects are there before the database is changed. Killed and run again, it goes on. A database of a later
+    schema is brought down to the backup's first, in a transaction of its own; what was in it is to be lost anyway.
 
     Raises:
-        BackupError, StoreError, ServiceError (no fitting pg_restore): the database is as it was, or whole.
+        BackupError, StoreError, ServiceError (no fitting pg_restore): the database was not restored; run it again.
     """
     started, told = time.monotonic(), listener or Silence()
     folder = BackupFolder(path)
@@ -124,7 +126,7 @@ def _database(engine: sa.Engine, program: Path, dump: Path, manifest: Manifest) 
     known = restored.revisions()
     current = migrate.current(engine)
     with engine.connect() as guard:
-        restored.hold_sweeps(guard)
+        hold_sweeps(guard)  # one would count attempts, and quarantine
         if current is not None and known.index(current) > known.index(manifest.revision):
             # Tables of later releases would stay behind, and be in the way of the migrations to come.
             migrate.downgrade(engine, manifest.revision)

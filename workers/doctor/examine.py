@@ -21,11 +21,10 @@ _OF_SERVICE: dict[str, tuple[Check, ...]] = {
 def examine(runtime: Runtime) -> Iterator[Finding]:
     """Findings in the order of the checks. Those of a service that does not answer are left out."""
     for service in probe(runtime):
-        code, remedy = (
-            f"{service.name}_answers",
-            "Run `tagmill up`, or look at the service and TAGMILL_* settings.",
+        remedy = "Run `tagmill up`, or look at the service and TAGMILL_* settings."
+        yield judge(
+            f"{service.name}_answers", service.ok, f"{service.name}: {service.detail}", remedy, "fail"
         )
-        yield judge(code, service.ok, f"{service.name}: {service.detail}", remedy, "fail")
         if service.ok:
             for check in _OF_SERVICE[service.name]:
                 yield from _safely(check, runtime)
