@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from torch import nn
 
 from models.classifier import classifier_draft
-from models.detector import detector_draft
+from models.detector import detector_draft, ssdlite_draft
 from models.draft import Draft, whole
 from models.errors import BuilderError
 from models.segmenter import smp_draft, torchvision_segmenter_draft
@@ -82,6 +82,9 @@ def _check_task(specs: Sequence[ModelSpec], served: tuple[str, ...]) -> None:
 
 
 def _tagmill(name: str, specs: Sequence[ModelSpec]) -> Draft:
+    if name == "ssdlite":
+        _check_task(specs, ("detect",))
+        return ssdlite_draft(specs[0])
     # Imported here: the starter pack is no burden to those who do not use it.
     if name == "u2netp":
         from models.starter.u2netp import u2netp_network

@@ -51,7 +51,7 @@ def classifier_draft(name: str, specs: Sequence[ModelSpec]) -> Draft:
     classes = spec.options.num_classes or (len(naming.labels) if naming else None)
     arguments = {**_TRAINING_ONLY.get(name, {})}
     model: Any = torchvision_model(name, spec, classes, **arguments)
-    parent, key = _last_layer(model, name)
+    parent, key = last_layer(model, name)
     layer = parent._modules[key]
     prefix = next(path for path, module in model.named_modules() if module is layer) + "."
 
@@ -71,7 +71,7 @@ def _flat(features: Tensor) -> Tensor:
     return features if features.dim() == 2 else F.adaptive_avg_pool2d(features, 1).flatten(1)
 
 
-def _last_layer(model: nn.Module, name: str) -> tuple[nn.Module, str]:
+def last_layer(model: nn.Module, name: str) -> tuple[nn.Module, str]:
     """The parent of the last layer and its name there. It lies in fc, classifier, heads or head."""
     for top in ("fc", "classifier", "heads", "head"):
         child = getattr(model, top, None)

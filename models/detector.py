@@ -11,6 +11,7 @@ from models.draft import Draft
 from models.errors import BuilderError
 from models.predictions import Task
 from models.spec import TORCHVISION, ModelSpec
+from models.ssdlite import ssdlite
 from models.torchvision_models import torchvision_model
 
 # These score every label by itself and need no class for "nothing here"; the others keep class 0 for it.
@@ -65,7 +66,27 @@ def detector_draft(name: str, spec: ModelSpec) -> Draft:
 
     `options.class_ids` and `options.num_classes` say otherwise. Raises BuilderError, WeightsError.
     """
-    first = 0 if name.startswith(WITHOUT_BACKGROUND) else 1
+    class_ids, classes = _classes(spec, first_class(name))
+    model = torchvision_model(name, spec, classes, weights_backbone=None)
+    spare = ("roi_heads.mask_head.", "roi_heads.mask_predictor.") if name.startswith("maskrcnn") else ()
+    published = spec.weights.startswith(TORCHVISION)
+    return Draft(model, lambda: DetectorNetwork(model, class_ids), spare, filled=published)
+
+
+def ssdlite_draft(spec: ModelSpec) -> Draft:
+    """SSDlite on MobileNetV2, classes numbered from 1. Raises BuilderError."""
+    class_ids, classes = _classes(spec, 1)
+    model = ssdlite(classes, spec.preprocessing.size)
+    return Draft(model, lambda: DetectorNetwork(model, class_ids))
+
+
+def first_class(name: str) -> int:
+    """The network's number of the first label."""
+    return 0 if name.startswith(WITHOUT_BACKGROUND) else 1
+
+
+def _classes(spec: ModelSpec, first: int) -> tuple[tuple[int, ...], int]:
+    """The network's class of each label, and how many classes it has."""
     labels = len(spec.labels)
     class_ids = spec.options.class_ids or tuple(range(first, first + labels))
     classes = spec.options.num_classes or max(labels + first, max(class_ids) + 1)
@@ -73,10 +94,7 @@ def detector_draft(name: str, spec: ModelSpec) -> Draft:
         raise BuilderError(
             f"{spec.key}: class {max(class_ids)} does not exist in a network of {classes} classes"
         )
-    model = torchvision_model(name, spec, classes, weights_backbone=None)
-    spare = ("roi_heads.mask_head.", "roi_heads.mask_predictor.") if name.startswith("maskrcnn") else ()
-    published = spec.weights.startswith(TORCHVISION)
-    return Draft(model, lambda: DetectorNetwork(model, class_ids), spare, filled=published)
+    return class_ids, classes
 
 
 def _broken(found: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -30,7 +30,7 @@ def best_batch(device: torch.device, side: int) -> int:
     """
     if device.type == "cuda":
         return max(1, min(CUDA_BATCH, CUDA_BATCH * CUDA_SIDE**2 // side**2))
-    return CPU_BATCH if side <= CPU_SIDE else 1
+    return 1 if side > CPU_SIDE else min(CUDA_BATCH, CPU_BATCH * CPU_SIDE**2 // side**2)
 
 
 class Engine:

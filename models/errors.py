@@ -24,6 +24,22 @@ class WeightsError(ModelError):
     """The weights are missing, altered or do not fit: fetch them again, or correct the spec."""
 
 
+class TrainingError(ModelError):
+    """A training run cannot begin or go on: the sentence names the thing and the remedy. Nothing is half-written."""
+
+
+class RecipeError(TrainingError):
+    """The recipe is wrong: correct the named field."""
+
+
+class DataError(TrainingError):
+    """The labelled photos cannot be used: correct the named file, or leave it out."""
+
+
+class CheckpointError(TrainingError):
+    """The checkpoint is damaged or belongs to another recipe: start the run anew in another folder."""
+
+
 class DeviceFailed(BaseException):
     """The device answers no call of this process any more, as after a CUDA assertion: end the process.
 

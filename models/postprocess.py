@@ -36,11 +36,12 @@ def answers(spec: ModelSpec, raw: Mapping[Task, Any], placements: Sequence[Place
 
 
 def classifications(spec: ModelSpec, logits: Tensor) -> list[Answer]:
-    """Softmax of logits (N, labels): the `top_k` labels of each photo, best first."""
-    best = logits.float().softmax(dim=1).topk(min(spec.options.top_k, logits.shape[1]))
+    """Softmax of logits (N, labels) at the spec's temperature: the `top_k` labels of each photo, best first."""
+    calibrated = logits.float() / (spec.options.temperature or 1.0)
+    best = calibrated.softmax(dim=1).topk(min(spec.options.top_k, logits.shape[1]))
     found: list[Answer] = []
     for fine, scores, labels in zip(
-        _finite(logits), best.values.tolist(), best.indices.tolist(), strict=True
+        _finite(calibrated), best.values.tolist(), best.indices.tolist(), strict=True
     ):
         ranked = (Score(spec.labels[k], score) for k, score in zip(labels, scores, strict=True))
         found.append(Classification(tuple(ranked)) if fine else unusable(spec))

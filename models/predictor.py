@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from models.builders import make_draft, may_share
 from models.decode import Photo
@@ -84,6 +84,24 @@ class Predictor:
             chosen = [photos[k] for k in chunk]
             found.update(zip(chunk, self._batch(chosen, [placements[k] for k in chunk]), strict=True))
         return [found[k] for k in range(len(photos))]
+
+    def logits(self, photos: Sequence[Photo]) -> Tensor:
+        """What a classifier's softmax is taken of, for measuring: float32 (N, labels), on the CPU, in order.
+
+        Rows that are not finite are left as they are.
+
+        Raises:
+            SpecError: none of the models classifies.
+        """
+        spec = next((spec for spec in self.specs if spec.task == "classify"), None)
+        if spec is None:
+            raise SpecError(f"{self.specs[0].key} does {self.specs[0].task}; it has no logits of labels")
+        placements = [place(photo.width, photo.height, self.how) for photo in photos]
+        found = torch.empty(len(photos), len(spec.labels))
+        for chunk in _chunks(placements, self.batch_size):
+            batch = make_batch([photos[k] for k in chunk], [placements[k] for k in chunk], self.how)
+            found[chunk] = self.engine.run(batch)["classify"].float()
+        return found
 
     def _batch(self, photos: Sequence[Photo], placements: Sequence[Placement]) -> list[Outcome]:
         raw = self.engine.run(make_batch(photos, placements, self.how))

@@ -38,7 +38,7 @@ def normalise(batch: Tensor, how: Preprocessing) -> Tensor:
 def _lay(row: Tensor, photo: Photo, place: Placement, how: Preprocessing) -> None:
     """Scale one photo and write the part that lies inside the input."""
     if place.width < place.input_width or place.height < place.input_height:
-        row.copy_(_mean_colour(how).view(3, 1, 1).expand_as(row))
+        row.copy_(mean_colour(how).view(3, 1, 1).expand_as(row))
     left, top = max(place.left, 0), max(place.top, 0)
     width = min(place.left + place.width, place.input_width) - left
     height = min(place.top + place.height, place.input_height) - top
@@ -80,5 +80,6 @@ def _resize(image: Tensor, height: int, width: int, how: Preprocessing) -> Tenso
     return F.interpolate(image[None], size=(height, width), mode=mode, antialias=True, align_corners=False)[0]
 
 
-def _mean_colour(how: Preprocessing) -> Tensor:
+def mean_colour(how: Preprocessing) -> Tensor:
+    """uint8 (3,): what the network takes for nothing."""
     return torch.tensor([min(max(round(255 * mean), 0), 255) for mean in how.mean], dtype=torch.uint8)

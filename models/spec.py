@@ -19,7 +19,8 @@ STRIDE = 32
 """Networks halve their input up to five times; sides that are multiples of this divide evenly."""
 
 TORCHVISION = "torchvision:"
-_BUILDER = r"^(torchvision:[a-z0-9_]+|smp:[A-Za-z0-9]+|tagmill:(starter|u2netp))$"
+BUILDER = r"^(torchvision:[a-z0-9_]+|smp:[A-Za-z0-9]+|tagmill:(starter|u2netp|ssdlite))$"
+NAME = r"^[a-z0-9][a-z0-9._-]{0,62}$"
 _FROZEN = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 Label = Annotated[str, Field(min_length=1, max_length=200)]
@@ -66,6 +67,9 @@ class Options(BaseModel):
     min_score: float = Field(default=0.05, ge=0, le=1, description="detect: boxes below this are not stored")
     max_items: int = Field(default=100, ge=1, description="detect: boxes stored a photo")
     threshold: float | None = Field(None, ge=0, le=1, description="score from which a label counts in views")
+    temperature: float | None = Field(
+        None, gt=0, description="classify: logits are divided by it, so that scores are as sure as they are right"
+    )
     num_classes: int | None = Field(
         default=None, ge=1, description="outputs of the network, where not those of the labels"
     )
@@ -77,20 +81,24 @@ class Options(BaseModel):
 
 
 class ModelSpec(BaseModel):
-    """One version of one model. `weights` is `torchvision:NAME`, a local file or an object's key."""
+    """One version of one model. `weights` is `torchvision:NAME`, a local file or an object's key.
+
+    `training` is what is known of how the weights came about: data, fingerprint, recipe. No answer depends on it.
+    """
 
     model_config = _FROZEN
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")
+    name: str = Field(pattern=NAME)
     version: int = Field(ge=1)
     task: Task
-    builder: str = Field(pattern=_BUILDER)
+    builder: str = Field(pattern=BUILDER)
     weights: str = Field(min_length=1)
     sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
     labels: tuple[Label, ...] = ()
     preprocessing: Preprocessing
     options: Options = Options()
     metrics: dict[str, float] = Field(default_factory=dict)
+    training: dict[str, JsonValue] = Field(default_factory=dict)
     description: str = ""
     license: str = ""
     on_ingest: bool = True

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from models.digest import sha256_of
 from models.draft import Draft
@@ -75,7 +75,14 @@ def fill(draft: Draft, state: Mapping[str, Tensor], source: str) -> None:
             f"{source} does not fit the network: {'; '.join(found)}. "
             "Check builder, number of labels and options (num_classes, encoder) in the spec"
         )
-    draft.core.load_state_dict(given, strict=False)
+    pour(draft.core, given)
+
+
+def pour(core: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    """Copy tensors in by their names; what is not named stays as it is."""
+    state = core.state_dict()  # it carries versions that some modules ask for
+    state.update(tensors)
+    core.load_state_dict(state)
 
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from PIL import Image, ImageFilter
 
 from models.starter.cutout import Cutout, cut_out
-from models.starter.textures import Surface, background, random_colour
+from models.starter.textures import SURFACES, Maker, Surface, background, random_colour
 
 # Sandals and bags have openings that one sees through; in other products an enclosed black spot is a print.
 OPEN_LABELS = frozenset((5, 8))
@@ -46,6 +46,7 @@ class ShelfStyle:
     shadows: float = 0.4
     cards: float = 0.0
     noise: float = 6.0
+    surfaces: tuple[Maker, ...] = SURFACES
 
 
 def compose(
@@ -58,7 +59,7 @@ def compose(
     style = style or ShelfStyle()
     rng = np.random.default_rng(seed)
     width, height = (int(side) for side in rng.integers(style.sides[0], style.sides[1] + 1, 2))
-    surface = background(rng, height, width)
+    surface = background(rng, height, width, style.surfaces)
     mask = np.zeros((height, width), np.uint8)
     taken: list[tuple[int, int, int, int]] = []
     placed: list[int] = []

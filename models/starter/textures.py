@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
 Surface = npt.NDArray[np.float32]  # (h, w, 3), values 0 to 255
+Maker = Callable[[np.random.Generator, int, int], Surface]
 Field = npt.NDArray[np.float32]  # (h, w), values about -1 to 1
 
 
@@ -159,7 +160,7 @@ def speckle(rng: np.random.Generator, height: int, width: int) -> Surface:
     return (surface + blobs[..., None] * rng.uniform(-30, 30)).astype(np.float32)
 
 
-SURFACES: tuple[Callable[[np.random.Generator, int, int], Surface], ...] = (
+SURFACES: tuple[Maker, ...] = (
     plain,
     gradient,
     clouds,
@@ -174,9 +175,11 @@ SURFACES: tuple[Callable[[np.random.Generator, int, int], Surface], ...] = (
 )
 
 
-def background(rng: np.random.Generator, height: int, width: int) -> Surface:
+def background(
+    rng: np.random.Generator, height: int, width: int, surfaces: Sequence[Maker] = SURFACES
+) -> Surface:
     """One of the surfaces (height, width, 3), lit unevenly at times; values 0 to 255."""
-    surface = SURFACES[int(rng.integers(len(SURFACES)))](rng, height, width)
+    surface = surfaces[int(rng.integers(len(surfaces)))](rng, height, width)
     if rng.random() < 0.5:
         light = smooth_noise(rng, height, width, max(height, width) / 1.5)
         surface = surface * (1 + light[..., None] * rng.uniform(0, 0.25))

@@ -50,7 +50,7 @@ def tell_figures(voice: Voice, result: Result) -> None:
         + "[/dim]"
     )
     if figures.boxes is None:
-        voice.say("[yellow]mAP needs pycocotools:[/yellow] pip install 'tagmill\\[evaluate]'")
+        voice.say("[yellow]mAP needs pycocotools:[/yellow] pip install 'tagmill\\[train]'")
 
 
 def tell_answers(voice: Voice, answered: Sequence[Answered]) -> None:

@@ -52,7 +52,7 @@ def accuracy(known: Mapping[str, str], found: Mapping[str, str]) -> float:
 def average_precision(
     known: Sequence[KnownBoxes], found: Sequence[Sequence[Detection]]
 ) -> AveragePrecision | None:
-    """COCO's measure over photos in the same order; None without pycocotools (the extra `evaluate`).
+    """COCO's measure over photos in the same order; None without pycocotools (the extra `train`).
 
     No threshold is applied: give it every stored box.
     """

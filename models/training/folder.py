@@ -1,0 +1,130 @@
+"""The folder of one run: what is in it, and how it gets there whole or not at all."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+from typing import IO, Any
+
+import torch
+import yaml
+from safetensors.torch import save
+from torch import Tensor
+
+from models.errors import CheckpointError, TrainingError
+from models.training.recipe import Recipe
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """Paths of a run, and atomic writes: a file is there whole, or as it was. Raises TrainingError on a full disk."""
+
+    path: Path
+
+    @property
+    def recipe(self) -> Path:
+        return self.path / "recipe.yaml"
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.path / "checkpoint.pt"
+
+    @property
+    def best(self) -> Path:
+        return self.path / "best.safetensors"
+
+    @property
+    def weights(self) -> Path:
+        return self.path / "weights.safetensors"
+
+    @property
+    def spec(self) -> Path:
+        return self.path / "spec.yaml"
+
+    @property
+    def probe(self) -> Path:
+        return self.path / "probe.safetensors"
+
+    @property
+    def finished(self) -> bool:
+        return self.spec.exists()
+
+    def begin(self, recipe: Recipe, *, resume: bool) -> None:
+        """Make the folder for a new run, or check that a run of this recipe can go on. Raises CheckpointError."""
+        if resume and self.recipe.exists():
+            if self.recipe.read_text(encoding="utf-8") != recipe.to_yaml():
+                raise CheckpointError(
+                    f"{self.path} holds a run of another recipe; go on with `--recipe {self.recipe}`, "
+                    "or name another --out"
+                )
+            return
+        if self.path.exists() and any(self.path.iterdir()):
+            raise CheckpointError(
+                f"{self.path} is not empty; add --resume to go on with its run, or name another --out"
+            )
+        self.path.mkdir(parents=True, exist_ok=True)
+        self.write(self.recipe, recipe.to_yaml().encode())
+
+    def write(self, path: Path, data: bytes) -> None:
+        self._replace(path, lambda file: file.write(data))
+
+    def write_tensors(
+        self, path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str] | None = None
+    ) -> None:
+        kept = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+        self.write(path, save(kept, metadata))
+
+    def write_yaml(self, path: Path, value: Any) -> None:
+        self.write(path, yaml.safe_dump(value, sort_keys=False, allow_unicode=True).encode())
+
+    def write_json(self, path: Path, value: Any) -> None:
+        self.write(path, json.dumps(value, indent=2, ensure_ascii=False).encode())
+
+    def write_table(self, name: str, head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+        self.write(self.path / name, "".join(_csv_line(row) for row in (head, *rows)).encode())
+
+    def save_checkpoint(self, state: Mapping[str, Any]) -> None:
+        self._replace(self.checkpoint, lambda file: torch.save(dict(state), file))
+
+    def load_checkpoint(self) -> dict[str, Any] | None:
+        """What was saved last; None where no epoch has ended. Raises CheckpointError."""
+        if not self.checkpoint.exists():
+            return None
+        try:
+            state: dict[str, Any] = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
+        except Exception as error:  # noqa: BLE001 - whatever a damaged file makes the unpickler say
+            first = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
+            raise CheckpointError(
+                f"{self.checkpoint} cannot be read ({first}); start the run anew in another folder"
+            ) from None
+        return state
+
+    def _replace(self, path: Path, fill: Callable[[IO[bytes]], object]) -> None:
+        try:
+            with tempfile.NamedTemporaryFile(dir=self.path, prefix=".writing-", delete=False) as file:
+                try:
+                    fill(file)
+                    file.flush()
+                    os.fsync(file.fileno())
+                    Path(file.name).replace(path)
+                except BaseException:
+                    Path(file.name).unlink(missing_ok=True)
+                    raise
+        except (OSError, RuntimeError) as error:
+            # torch reports a full disk as a RuntimeError of its own.
+            reason = getattr(error, "strerror", None) or str(error).splitlines()[0][:200]
+            raise TrainingError(
+                f"cannot write {path}: {reason}; make room, then go on with --resume: what was there is untouched"
+            ) from None
+
+
+def _csv_line(row: Sequence[object]) -> str:
+    line = StringIO()
+    csv.writer(line, lineterminator="\n").writerow(row)
+    return line.getvalue()
