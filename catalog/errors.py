@@ -58,5 +58,17 @@ class UnknownModel(CatalogError):
     """Choose one of the models that `tagmill models list` shows, or add yours with `tagmill models add`."""
 
 
+class AlreadyServes(CatalogError):
+    """Nothing is to be done; or name the version that is to serve, as NAME@VERSION."""
+
+
+class LabelsError(CatalogError):
+    """Correct the file of labels as a whole (its place, format or header) and import it again; nothing was taken."""
+
+
+class NothingToSuggest(CatalogError):
+    """Let a classifier and an embedder answer first, as the sentence says; then there is something to choose from."""
+
+
 class UnknownJob(CatalogError):
     """Choose one of the jobs that `tagmill status` shows."""

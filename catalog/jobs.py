@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from catalog.errors import UnknownJob
 from catalog.tables import Job
 
-JobKind = Literal["ingest", "process"]
+JobKind = Literal["ingest", "process", "retrain"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +79,13 @@ def create(connection: sa.Connection, kind: JobKind, subject: str) -> int:
     ).scalar_one()
 
 
-def close(connection: sa.Connection, job_id: int, summary: dict[str, Any]) -> None:
-    """No more work will be added; keep the summary of what was."""
-    change = {"summary": summary, "closed_at": sa.func.now()}
+def close(
+    connection: sa.Connection, job_id: int, summary: dict[str, Any], *, subject: str | None = None
+) -> None:
+    """No more work will be added; keep the summary of what was, and another `subject` where that is known only now."""
+    change: dict[str, Any] = {"summary": summary, "closed_at": sa.func.now()}
+    if subject is not None:
+        change["subject"] = subject
     connection.execute(sa.update(Job).where(Job.id == job_id).values(change))
 
 

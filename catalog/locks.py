@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import sqlalchemy as sa
 from psycopg2.errors import LockNotAvailable
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
-_SWEEP, _UPLOADS = 7246646, 7246647
+_SWEEP, _UPLOADS, _TRAINING = 7246646, 7246647, 7246648
 
 
 def try_sweep(connection: sa.Connection) -> bool:
@@ -37,6 +37,27 @@ def uploading(engine: sa.Engine) -> Iterator[sa.Connection]:
             yield connection
         finally:
             connection.invalidate()
+
+
+@contextmanager
+def training(engine: sa.Engine) -> Iterator[bool]:
+    """Whether this is the only scheduled training, until the block ends; the lock belongs to the session."""
+    with engine.connect() as connection:
+        try:
+            free = bool(connection.scalar(sa.text(f"SELECT pg_try_advisory_lock({_TRAINING})")))
+            connection.commit()  # a training takes hours: it keeps no transaction open
+            yield free
+        finally:
+            with suppress(
+                DBAPIError
+            ):  # Postgres itself may take a moment to notice that the connection is closed
+                connection.execute(sa.text(f"SELECT pg_advisory_unlock({_TRAINING})"))
+            connection.invalidate()
+
+
+def nobody_trains(connection: sa.Connection) -> bool:
+    """Whether no scheduled training is under way just now."""
+    return bool(connection.scalar(sa.text(f"SELECT pg_try_advisory_xact_lock({_TRAINING})")))
 
 
 def nothing_uploads(connection: sa.Connection, patience: str) -> bool:

@@ -124,7 +124,7 @@ class ModelVersion(Base):
 
 
 class Job(Base):
-    """A piece of work someone asked for: an ingest, or a model run over photos that are there."""
+    """A piece of work someone asked for: an ingest, a model run over photos that are there, a scheduled training."""
 
     __tablename__ = "jobs"
     id: Mapped[int] = mapped_column(sa.Identity(always=True), primary_key=True)
@@ -134,7 +134,21 @@ class Job(Base):
     created_at: Mapped[datetime] = _now()
     closed_at: Mapped[datetime | None] = mapped_column(comment="no more work will be added after this")
 
-    __table_args__ = (sa.CheckConstraint(_one_of("kind", ("ingest", "process")), name="kind"),)
+    __table_args__ = (sa.CheckConstraint(_one_of("kind", ("ingest", "process", "retrain")), name="kind"),)
+
+
+class ScheduledRun(Base):
+    """A time at which something was due, such as a training: whoever inserts the row does it."""
+
+    __tablename__ = "scheduled_runs"
+    schedule: Mapped[str] = mapped_column(primary_key=True)
+    scheduled_for: Mapped[datetime] = mapped_column(primary_key=True)
+    job_id: Mapped[int | None] = mapped_column(sa.ForeignKey("jobs.id"))
+    attempts: Mapped[int] = mapped_column(
+        sa.SmallInteger,
+        server_default="1",
+        comment="processes that began it; one that died is followed by another",
+    )
 
 
 class IngestError(Base):

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
-from catalog.errors import UnknownModel
+from catalog.errors import AlreadyServes, UnknownModel
 from catalog.locks import may_last
 from catalog.tables import ModelVersion, Threshold
 from models.predictions import Task
@@ -80,9 +80,14 @@ def find(connection: sa.Connection, reference: str) -> Version:
 def next_number(connection: sa.Connection, name: str) -> int:
     """The number the next version of `name` gets; holds off other registrations until the transaction ends."""
     may_last(connection)  # weights may be gigabytes
-    connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": f"model {name}"})
+    _hold(connection, name)
     latest = sa.select(sa.func.max(ModelVersion.version)).where(ModelVersion.name == name)
     return (connection.scalar(latest) or 0) + 1
+
+
+def _hold(connection: sa.Connection, name: str) -> None:
+    """Nobody else changes which versions `name` has, or which of them serves, until the transaction ends."""
+    connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": f"model {name}"})
 
 
 def same_weights(connection: sa.Connection, name: str, task: str, weights_sha256: str) -> list[Version]:
@@ -95,12 +100,15 @@ def same_weights(connection: sa.Connection, name: str, task: str, weights_sha256
     )
 
 
-def register(connection: sa.Connection, spec: dict[str, Any]) -> Version:
+def register(connection: sa.Connection, spec: dict[str, Any], *, candidate: bool = False) -> Version:
     """Add a version from its spec (`models.spec.ModelSpec` as a dict).
 
-    The first version of a name serves at once; later ones are candidates until they are promoted.
+    The first version of a name serves at once, unless it is to be a `candidate`; later ones are candidates until they
+    are promoted.
     """
-    serving = _select(connection, ModelVersion.name == spec["name"], ModelVersion.state == "serving")
+    serving = candidate or _select(
+        connection, ModelVersion.name == spec["name"], ModelVersion.state == "serving"
+    )
     row = {
         "name": spec["name"],
         "version": spec["version"],
@@ -118,3 +126,53 @@ def register(connection: sa.Connection, spec: dict[str, Any]) -> Version:
         values = {"model_name": spec["name"], "label": "", "threshold": threshold}
         connection.execute(postgresql.insert(Threshold).values(values).on_conflict_do_nothing())
     return Version(*inserted)
+
+
+def promote(connection: sa.Connection, reference: str) -> tuple[Version, Version | None]:
+    """Let a version serve in place of the one that does: (the version, the one that is retired, if any).
+
+    A retired version may be promoted again: that is the way back. Raises UnknownModel, AlreadyServes.
+    """
+    _hold(connection, reference.partition("@")[0])
+    chosen = find(connection, reference)
+    if chosen.state == "serving":
+        raise AlreadyServes(f"{chosen.key} serves already; {_others(connection, chosen)}")
+    retired = _set_state(
+        connection, "retired", ModelVersion.name == chosen.name, ModelVersion.state == "serving"
+    )
+    promoted = _set_state(connection, "serving", ModelVersion.id == chosen.id)
+    return promoted[0], retired[0] if retired else None
+
+
+def _set_state(connection: sa.Connection, state: str, *conditions: sa.ColumnElement[bool]) -> list[Version]:
+    changed = sa.update(ModelVersion).where(*conditions).values(state=state).returning(*_COLUMNS)
+    return [Version(*row) for row in connection.execute(changed)]
+
+
+def _others(connection: sa.Connection, version: Version) -> str:
+    others = _select(connection, ModelVersion.name == version.name, ModelVersion.id != version.id)
+    if not others:
+        return f"{version.name} has no other version"
+    return f"other versions are: {', '.join(f'{other.key} ({other.state})' for other in others)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How many of the catalog's photos have a version's results; nothing found is a result."""
+
+    done: int
+    photos: int
+
+
+def coverage(connection: sa.Connection, version: Version) -> Coverage:
+    """Counts all photos: some seconds where there are millions."""
+    row = connection.execute(_COVERAGE, {"version_id": version.id}).one()
+    return Coverage(row.done, row.photos)
+
+
+_COVERAGE = sa.text(
+    """
+    SELECT (SELECT count(*) FROM work_items WHERE model_version_id = :version_id AND state = 'done') AS done,
+           (SELECT count(*) FROM images) AS photos
+    """
+)

@@ -68,7 +68,9 @@ class Options(BaseModel):
     max_items: int = Field(default=100, ge=1, description="detect: boxes stored a photo")
     threshold: float | None = Field(None, ge=0, le=1, description="score from which a label counts in views")
     temperature: float | None = Field(
-        None, gt=0, description="classify: logits are divided by it, so that scores are as sure as they are right"
+        None,
+        gt=0,
+        description="classify: logits are divided by it, so that scores are as sure as they are right",
     )
     num_classes: int | None = Field(
         default=None, ge=1, description="outputs of the network, where not those of the labels"

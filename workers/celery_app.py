@@ -9,21 +9,24 @@ from functools import cached_property
 from typing import Any
 
 from celery import Celery
+from celery.beat import BeatLazyFunc
 from redis import Redis
 
 from catalog.ledger import Chunk
+from workers import cron
 from workers.publisher import Publisher
 from workers.runtime import Runtime
 from workers.settings import Settings, settings
 
 PUBLISHED_AT = "published_at"  # header of a message: Postgres' time, ISO 8601
+RETRAIN = "tagmill.retrain"
 VISIBILITY_TIMEOUT = 3600  # seconds until Redis hands an unacknowledged message to another worker
 
 
 def configure(app: Celery, config: Settings) -> Celery:
     """Celery on Redis, set up so that a lost or doubled message costs time and nothing else."""
     # Apart from the chunks: a sweep need not wait behind them, and `CeleryQueue.depth` counts chunks only.
-    sweeps, expiry = f"{config.queue}.sweep", {"expires": config.sweep_seconds}
+    sweeps = f"{config.queue}.sweep"
     app.conf.update(
         broker_url=config.redis_url.get_secret_value(),
         broker_transport_options={
@@ -37,8 +40,8 @@ def configure(app: Celery, config: Settings) -> Celery:
         broker_connection_retry_on_startup=True,
         worker_cancel_long_running_tasks_on_connection_loss=False,
         task_default_queue=config.queue,
-        task_queues={config.queue: {}, sweeps: {}},
-        task_routes={"tagmill.sweep": {"queue": sweeps}},
+        task_queues={config.queue: {}, sweeps: {}},  # that of the trainer is for `tagmill trainer` alone
+        task_routes={"tagmill.sweep": {"queue": sweeps}, RETRAIN: {"queue": train_queue(config)}},
         task_serializer="json",
         accept_content=["json"],
         task_ignore_result=True,
@@ -52,11 +55,24 @@ def configure(app: Celery, config: Settings) -> Celery:
         worker_hijack_root_logger=False,
         timezone="UTC",
         imports=["workers.tasks", "workers.host"],
-        beat_schedule={
-            "sweep": {"task": "tagmill.sweep", "schedule": config.sweep_seconds, "options": expiry}
-        },
+        beat_schedule=_beat(config),
     )
     return app
+
+
+def train_queue(config: Settings) -> str:
+    """The queue that only `tagmill trainer` listens to."""
+    return f"{config.queue}.train"
+
+
+def _beat(config: Settings) -> dict[str, dict[str, Any]]:
+    """What beat sends. Of two beats both send a training, with the same time it is due."""
+    seconds = config.sweep_seconds
+    found = {"sweep": {"task": "tagmill.sweep", "schedule": seconds, "options": {"expires": seconds}}}
+    if config.retrain_recipe and config.retrain_at:
+        due = {"scheduled_for": BeatLazyFunc(cron.latest, config.retrain_at)}
+        found["retrain"] = {"task": RETRAIN, "schedule": cron.parse(config.retrain_at), "kwargs": due}
+    return found
 
 
 class Tagmill(Celery):  # type: ignore[misc]

@@ -9,7 +9,7 @@ from typing import Any
 from celery.apps.worker import Worker
 from celery.signals import setup_logging, worker_init, worker_ready, worker_shutdown, worker_shutting_down
 
-from workers.celery_app import CeleryQueue, app, publisher
+from workers.celery_app import RETRAIN, CeleryQueue, app, publisher
 from workers.logs import configure_logs
 from workers.periodic import Periodic
 from workers.pulse import Pulse
@@ -20,6 +20,8 @@ from workers.watchdog import Watchdog, end_host
 
 DRAIN = "TAGMILL_DRAIN"  # set by `tagmill worker --drain` for its own process
 DRAIN_POLL_SECONDS = 1.0
+TRAINER = "TAGMILL_TRAINER"  # set by `tagmill trainer` for its own process
+TAKE_UP_SECONDS = 300.0
 
 _pulses: list[Pulse] = []
 _threads: list[Periodic] = []
@@ -46,6 +48,8 @@ def _start(sender: Any, **_: Any) -> None:
         _threads.append(
             Periodic("drain", DRAIN_POLL_SECONDS, lambda: _stop_when_drained(ledger.has_open_items()))
         )
+    if os.environ.get(TRAINER):
+        _threads.append(Periodic("take up", TAKE_UP_SECONDS, lambda: _take_up_trainings(runtime)))
     for thread in _threads:
         thread.start()
 
@@ -66,6 +70,14 @@ def _watchdog(consumer: Any) -> Watchdog:
     return Watchdog(
         _pulses[-1], config.stall_seconds, processes, waiting, lambda: end_host(processes().values())
     )
+
+
+def _take_up_trainings(runtime: Runtime) -> None:
+    """Send anew what a trainer that died or was stopped left behind. A message too many does nothing."""
+    from workers.training.retraining import left_behind
+
+    for scheduled_for in left_behind(runtime):
+        app.send_task(RETRAIN, kwargs={"scheduled_for": scheduled_for.isoformat()})
 
 
 def _stop_when_drained(open_items: bool) -> None:

@@ -17,11 +17,14 @@ from models.errors import WeightsError
 from models.spec import ModelSpec
 
 
-def add(engine: sa.Engine, store: AssetStore, spec: ModelSpec, weights: Path) -> tuple[Version, bool]:
+def add(
+    engine: sa.Engine, store: AssetStore, spec: ModelSpec, weights: Path, *, candidate: bool = False
+) -> tuple[Version, bool]:
     """Register `spec` with the weights of a local file: (version, whether it is new).
 
     The same weights with the same labels, preprocessing and options are not registered twice. The weights are
-    uploaded before the row is committed, so a registered version can always be loaded.
+    uploaded before the row is committed, so a registered version can always be loaded. A `candidate` does not serve
+    at once, also where it is the first of its name.
     """
     data = weights.read_bytes()
     sha256 = hashlib.sha256(data).hexdigest()
@@ -38,11 +41,11 @@ def add(engine: sa.Engine, store: AssetStore, spec: ModelSpec, weights: Path) ->
         key = model_key(spec.name, str(number), f"{sha256}{weights.suffix}")
         store.put(key, data, "application/octet-stream")
         final = spec.model_copy(update={"version": number, "sha256": sha256, "weights": key})
-        return versions.register(connection, final.model_dump(mode="json")), True
+        return versions.register(connection, final.model_dump(mode="json"), candidate=candidate), True
 
 
 def _answers_alike(spec: ModelSpec, version: Version) -> bool:
-    """Whether both would say the same of every photo; description, metrics and threshold make no difference."""
+    """Whether both would say the same of every photo; what is told of them, and the threshold, make no difference."""
     known = ModelSpec.parse(version.spec)
 
     def essence(one: ModelSpec) -> tuple[object, ...]:

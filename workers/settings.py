@@ -53,6 +53,11 @@ class Settings(BaseSettings):
     max_pixels: int = Field(64_000_000, ge=1, description="largest photo, width times height")
     cache_dir: Path | None = Field(None, description="model weights; default: $TAGMILL_HOME/cache")
 
+    retrain_recipe: str | None = Field(
+        None, description="recipe that `tagmill trainer` trains by, a .yaml file"
+    )
+    retrain_at: str | None = Field(None, description="when, as cron writes it, in UTC, such as 0 3 * * 0")
+
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["json", "console"] = "json"
     flower_basic_auth: SecretStr | None = Field(None, description="user:password of Flower")
@@ -69,6 +74,20 @@ class Settings(BaseSettings):
     def _speaks_redis(cls, value: SecretStr) -> SecretStr:
         if not value.get_secret_value().startswith(("redis://", "rediss://")):
             raise ValueError("must start with redis:// or rediss://")
+        return value
+
+    @field_validator("retrain_recipe", "retrain_at", mode="before")
+    @classmethod
+    def _blank_is_none(cls, value: object) -> object:
+        return None if isinstance(value, str) and not value.strip() else value  # as compose hands it on
+
+    @field_validator("retrain_at")
+    @classmethod
+    def _is_cron(cls, value: str | None) -> str | None:
+        if value is not None:
+            from workers.cron import parse  # Celery takes its time to load
+
+            parse(value)
         return value
 
     @property

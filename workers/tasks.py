@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from datetime import datetime
 from functools import cache
 
 import structlog
@@ -11,7 +12,7 @@ import torch
 from billiard.process import current_process
 
 from models.errors import DeviceFailed
-from workers.celery_app import app, publisher
+from workers.celery_app import RETRAIN, app, publisher
 from workers.device import check, device_of, worker_shape
 from workers.fetching import Fetcher
 from workers.model_cache import HostUnfit, ModelCache
@@ -52,6 +53,14 @@ def process_chunk(job_id: int, image_ids: list[int]) -> None:
 def sweep_task() -> None:
     """Take back expired leases and publish what no message carries."""
     sweep(runtime().ledger, publisher(runtime()))
+
+
+@app.task(name=RETRAIN)  # type: ignore[untyped-decorator]
+def retrain_task(scheduled_for: str) -> None:
+    """Train from the catalog and publish a candidate. It is not `busy`: hours without progress are no stall."""
+    from workers.training.retraining import retrain
+
+    retrain(runtime(), datetime.fromisoformat(scheduled_for), pulse().ending)
 
 
 @cache

@@ -25,7 +25,7 @@ from models.training.samples import LabelledPhotos, Mask, MaskSource, Problem, S
 from models.training.train import environment
 
 Part = Literal["train", "val", "test", "all"]
-Progress = Callable[[str, int, int], object]
+Progress = Callable[[str, int, int], None]
 
 
 def data_for(spec: ModelSpec, source: str, photos: str | None) -> Data:
@@ -36,16 +36,20 @@ def data_for(spec: ModelSpec, source: str, photos: str | None) -> Data:
     recipe = spec.training.get("recipe")
     known = recipe.get("data") if isinstance(recipe, Mapping) else None
     fields = dict(known) if isinstance(known, Mapping) else {}
-    kept = {name: fields[name] for name in ("val", "test", "salt") if name in fields}
+    kept: dict[str, Any] = {name: fields[name] for name in ("val", "test", "salt") if name in fields}
     if _same_place(fields.get("source"), source):
         kept["columns"] = fields.get("columns", {})
     try:
         return Data.model_validate({**kept, "source": source, "photos": photos})
     except ValidationError as error:
-        raise DataError(f"the recipe in the spec of {spec.key} is damaged: {error.errors()[0]['msg']}") from None
+        raise DataError(
+            f"the recipe in the spec of {spec.key} is damaged: {error.errors()[0]['msg']}"
+        ) from None
 
 
-def evaluate(predictor: Predictor, data: Data, part: Part = "test", on_progress: Progress | None = None) -> Report:
+def evaluate(
+    predictor: Predictor, data: Data, part: Part = "test", on_progress: Progress | None = None
+) -> Report:
     """Measure the predictor's one model on a part of the photos; nothing is written.
 
     `on_progress(what, done, total)`. Temperature and threshold are the spec's: figures are those of production.
@@ -54,7 +58,7 @@ def evaluate(predictor: Predictor, data: Data, part: Part = "test", on_progress:
         DataError: the photos do not fit the model; the sentence names the first label that it lacks.
         TrainingError: something that measuring needs is not installed.
     """
-    began, tell = time.monotonic(), on_progress or (lambda what, done, total: None)
+    began, tell = time.monotonic(), on_progress or _nobody
     spec = predictor.specs[0]
     if spec.task == "embed":
         raise DataError(f"{spec.key} does embed, which has no labels to be measured by; name another model")
@@ -80,6 +84,10 @@ def evaluate(predictor: Predictor, data: Data, part: Part = "test", on_progress:
         seconds=time.monotonic() - began,
         environment=environment(predictor.engine.device),
     )
+
+
+def _nobody(what: str, done: int, total: int) -> None:
+    """Watches."""
 
 
 def _same_place(one: Any, other: str) -> bool:

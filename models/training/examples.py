@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -16,6 +16,7 @@ from models.decode import Photo
 from models.detector import first_class
 from models.errors import DataError
 from models.training import augment
+from models.training.readers.run_lengths import drawn
 from models.training.recipe import Recipe
 from models.training.samples import Instance, Sample
 
@@ -101,8 +102,6 @@ def _plain(truth: Any) -> Any:
 
 def _instance_masks(sample: Sample, instances: Sequence[Instance], size: tuple[int, int]) -> Tensor:
     """uint8 (k, h, w). Raises DataError where an object has none."""
-    from pycocotools import mask as coco  # of the extra `train`; few data sets have masks
-
     if any(one.rle is None for one in instances):
         raise DataError(
             f"{sample.origin}: Mask R-CNN learns from outlines, and an object has only a box; "
@@ -110,9 +109,6 @@ def _instance_masks(sample: Sample, instances: Sequence[Instance], size: tuple[i
         )
     if not instances:
         return torch.zeros((0, *size), dtype=torch.uint8)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # pycocotools' own, about numpy
-        outlines = coco.decode([dict(one.rle or {}) for one in instances])
-    whole = torch.from_numpy(outlines).permute(2, 0, 1)
+    whole = torch.from_numpy(np.stack([drawn(one.rle) for one in instances if one.rle is not None]))
     scaled: Tensor = v2.functional.resize(tv_tensors.Mask(whole), list(size))
     return scaled.as_subclass(Tensor)

@@ -22,9 +22,10 @@ _LEAST = 1e-6
 def uncertainty(scores: Floats) -> Floats:
     """(n,), 0 to 1, of scores (n, k): 1 where the two best labels are level, 0 where one has it all."""
     if scores.shape[1] < 2:
-        return (1 - scores).sum(axis=1)
+        scores = np.pad(scores, ((0, 0), (0, 2 - scores.shape[1])))
     best = np.partition(scores, -2, axis=1)[:, -2:]
-    return np.clip(1 - (best[:, 1] - best[:, 0]), 0, 1)
+    unsure: Floats = np.clip(1 - (best[:, 1] - best[:, 0]), 0, 1)
+    return unsure
 
 
 def suggest(scores: Floats, vectors: Floats, count: int, *, among: int = AMONG) -> Indices:
@@ -76,4 +77,5 @@ def _nearest(unit: Floats, centres: Floats) -> Indices:
 
 def _unit(vectors: Floats) -> Floats:
     """Rows of length one; rows of zeros stay."""
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), np.float32(1e-12))
+    unit: Floats = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), np.float32(1e-12))
+    return unit

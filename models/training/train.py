@@ -6,6 +6,7 @@ import platform
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file
@@ -16,6 +17,7 @@ from models.errors import TrainingError
 from models.geometry import place
 from models.predictor import Predictor
 from models.preprocess import make_batch
+from models.spec import ModelSpec
 from models.training import loop, probe
 from models.training.batches import Batches
 from models.training.crew import Crew
@@ -119,10 +121,23 @@ class Run:
             raise TrainingError(
                 f"cannot write the report: {error.strerror}; make room, then --resume"
             ) from None
-        spec = trainee.spec.model_copy(update={"sha256": sha256_of(folder.weights), "metrics": after.figures})
-        training = {"fingerprint": data.fingerprint, "temperature": after.temperature}
-        folder.write_yaml(folder.spec, {**spec.to_dict(), "version": 1})
-        folder.write_json(folder.path / "training.json", training)
+        folder.write_yaml(folder.spec, self._spec(data, trainee, after).to_dict())
+
+    def _spec(self, data: Prepared, trainee: Trainee, after: Measured) -> ModelSpec:
+        training: dict[str, Any] = {
+            "source": data.source,
+            "fingerprint": data.fingerprint,
+            "photos": {name: len(chosen) for name, chosen in data.samples.items()},
+            "recipe": self.recipe.model_dump(mode="json"),
+        }
+        return trainee.spec.model_copy(
+            update={
+                "sha256": sha256_of(self.folder.weights),
+                "metrics": after.figures,
+                "training": training,
+                "options": trainee.spec.options.model_copy(update={"temperature": after.temperature}),
+            }
+        )
 
     def _pixels(self, data: Prepared, predictor: Predictor) -> Tensor:
         how = self.recipe.preprocessing

@@ -14,8 +14,22 @@ from rich.markup import escape
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from catalog.errors import CatalogError
-from models.errors import ModelError
-from workers.cli import backup, demo, doctor, ingest, models, orphans, services, status, worker
+from models.errors import ModelError, TrainingError
+from workers.cli import (
+    backup,
+    demo,
+    doctor,
+    evaluate,
+    ingest,
+    label,
+    models,
+    orphans,
+    services,
+    status,
+    train,
+    trainer,
+    worker,
+)
 from workers.cli.console import err, out
 from workers.embedded.errors import ServiceError
 
@@ -28,7 +42,10 @@ app = typer.Typer(
     epilog="Start with: [bold]tagmill up[/bold], [bold]tagmill ingest products.csv[/bold], "
     "[bold]tagmill worker --drain[/bold], [bold]tagmill status[/bold].",
 )
-for module in (services, ingest, worker, status, doctor, models, backup, orphans, demo):
+for module in (
+    *(services, ingest, worker, status, doctor, models),
+    *(label, train, evaluate, trainer, backup, orphans, demo),
+):
     module.register(app)
 
 
@@ -42,12 +59,15 @@ def _root(
 
 
 def main() -> None:
-    """Run the command line. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done but some rows were refused."""
+    """Run the command line. Exit codes: 0 done, 1 failed, 2 wrong usage, recipe or labels, 3 done but some
+    rows were refused."""
     structlog.configure(
         logger_factory=structlog.PrintLoggerFactory(sys.stderr)
     )  # standard output is for results
     try:
         app()
+    except TrainingError as error:  # mostly of the recipe or the data that were named
+        _fail(str(error), code=2)
     except (CatalogError, ModelError, ServiceError) as error:
         _fail(str(error))
     except ValidationError as error:
@@ -70,8 +90,8 @@ def _about_settings(error: ValidationError) -> str:
     return f"settings: {'; '.join(wrong)} (docs/settings.md)"
 
 
-def _fail(message: str) -> None:
+def _fail(message: str, code: int = 1) -> None:
     if os.environ.get("TAGMILL_DEBUG"):
         raise
     err.print(f"[bold red]error:[/bold red] {escape(message)}", soft_wrap=True)
-    sys.exit(1)
+    sys.exit(code)

@@ -1,4 +1,4 @@
-"""`tagmill models list|add|show`: the registry of model versions."""
+"""`tagmill models list|show|add|publish|promote`: the registry of model versions."""
 
 from __future__ import annotations
 
@@ -10,15 +10,19 @@ import typer
 import yaml
 
 from catalog import versions
-from catalog.versions import Version
+from catalog.versions import Coverage, Version
 from models.errors import SpecError
 from workers.cli.console import out, print_json, table
 from workers.runtime import Runtime
 from workers.settings import settings
 
-models = typer.Typer(no_args_is_help=True, help="List, add and show model versions.")
+models = typer.Typer(no_args_is_help=True, help="List, show, add, publish and promote model versions.")
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+NameOption = Annotated[str | None, typer.Option(help="Register under this name.")]
+IngestFlag = Annotated[
+    bool | None, typer.Option("--on-ingest/--on-demand", help="Run it on every new photo, or when asked.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -68,10 +72,8 @@ def add(
     task: Annotated[
         str | None, typer.Option(help="With --torchvision: embed, to use a classifier so.")
     ] = None,
-    name: Annotated[str | None, typer.Option(help="Register under this name.")] = None,
-    on_ingest: Annotated[
-        bool | None, typer.Option("--on-ingest/--on-demand", help="Run it on every new photo, or when asked.")
-    ] = None,
+    name: NameOption = None,
+    on_ingest: IngestFlag = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Register a model: its weights go to the object store, its spec to Postgres.
@@ -88,13 +90,70 @@ def add(
     from workers.adding import add_from_file, add_published
 
     runtime = Runtime(settings())
-    changes = {"name": name, "on_ingest": on_ingest}
-    changes = {field: value for field, value in changes.items() if value is not None}
+    changes = _given(name=name, on_ingest=on_ingest)
     if spec is not None:
         version, new = add_from_file(runtime, read_spec(spec), spec.parent, changes)
     else:
         version, new = add_published(runtime, str(torchvision), task, changes)
     _report(version, new, as_json)
+
+
+@models.command()
+def publish(
+    run: Annotated[Path, typer.Argument(help="The folder of a finished `tagmill train`.")],
+    name: NameOption = None,
+    on_ingest: IngestFlag = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Register what a training run made, as a candidate: it serves when you promote it.
+
+    The run must be finished, its weights unaltered, and the network must answer as it did when it was trained. Doing
+    it again adds nothing.
+
+    Example: tagmill models publish runs/shoes-1
+    """
+    from workers.training.publishing import publish as publish_run
+
+    version, new = publish_run(Runtime(settings()), run, _given(name=name, on_ingest=on_ingest))
+    _report(version, new, as_json)
+    if version.state != "serving" and not as_json:
+        out.print(f"then: [bold]tagmill models promote {version.key}[/bold], and its results are shown")
+
+
+@models.command()
+def promote(
+    model: Annotated[str, typer.Argument(help="NAME@VERSION, a candidate or a retired version.")],
+    as_json: JsonFlag = False,
+) -> None:
+    """Let a version serve: views show its results at once, and the version that served is retired.
+
+    Promoting the retired version again is the way back. Photos that it has not seen show nothing of it until
+    `tagmill process NAME` and a worker are done, so run those before.
+
+    Example: tagmill models promote shoes@2
+    """
+    engine = Runtime(settings()).engine
+    with engine.begin() as connection:
+        version, retired = versions.promote(connection, model)
+    with engine.connect() as connection:
+        covered = versions.coverage(connection, version)
+    if as_json:
+        print_json({"model": version.key, "retired": retired and retired.key, **asdict(covered)})
+    else:
+        _promoted(version, retired, covered)
+
+
+def _promoted(version: Version, retired: Version | None, covered: Coverage) -> None:
+    out.print(f"{version.key} serves now" + (f", {retired.key} is retired" if retired else ""))
+    out.print(f"{covered.done:,} of {covered.photos:,} photos have its results")
+    if covered.done < covered.photos:
+        out.print(f"for the rest: [bold]tagmill process {version.key}[/bold], tagmill worker --drain")
+    if retired:
+        out.print(f"back: tagmill models promote {retired.key}")
+
+
+def _given(**changes: Any) -> dict[str, Any]:
+    return {field: value for field, value in changes.items() if value is not None}
 
 
 def read_spec(path: Path) -> dict[str, Any]:
@@ -114,7 +173,7 @@ def _report(version: Version, new: bool, as_json: bool) -> None:
     if as_json:
         print_json({"model": version.key, "state": version.state, "new": new})
     elif not new:
-        out.print(f"{version.key} has these weights already; nothing was added")
+        out.print(f"{version.key}, {version.state}, has these weights already; nothing was added")
     else:
         out.print(f"{version.key} added, {version.state}")
         out.print(f"next: [bold]tagmill process {version.key}[/bold] for photos that are there")

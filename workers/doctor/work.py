@@ -94,7 +94,10 @@ _WAITING = sa.text(
 )
 
 _INTERRUPTED = sa.text(
-    "SELECT id FROM jobs WHERE closed_at IS NULL AND created_at < now() - interval '1 hour' ORDER BY id LIMIT 10"
+    """
+    SELECT id FROM jobs
+    WHERE kind = 'ingest' AND closed_at IS NULL AND created_at < now() - interval '1 hour' ORDER BY id LIMIT 10
+    """
 )
 
 _QUARANTINE = sa.text(

@@ -1,13 +1,14 @@
 """Labelled photos from whatever form they lie in: one reader for each, chosen by what `data.source` is.
 
-Problems are what a reader left out. Their codes, beside those of photos that cannot be decoded:
+Problems are what a reader left out, or what was left out when the photos were looked at. Their codes, beside those
+of photos that cannot be decoded:
 
 | code | |
 |---|---|
-| `no_photo`, `missing_file`, `outside_folder` | an annotation without its photo |
+| `no_photo`, `missing_file`, `outside_folder`, `unreadable` | an annotation without its photo |
 | `no_label`, `no_mask`, `no_annotation`, `no_outline` | a photo without what the task needs |
 | `many_labels`, `repeated_photo`, `contradicting_label`, `same_name` | a photo with more than one |
-| `bad_box`, `empty_box`, `box_outside`, `no_usable_box`, `only_crowds` | boxes that are none |
+| `bad_box`, `empty_box`, `box_outside`, `clipped_box`, `no_usable_box`, `only_crowds` | boxes that are none |
 | `bad_outline`, `bad_mask`, `specks`, `unknown_mask_value` | masks that cannot be read, or not wholly |
 | `wrong_size`, `wrong_mask_size`, `no_size` | sizes that disagree |
 | `bad_id`, `unknown_image`, `unknown_category`, `bad_split`, `wrong_cell_count` | what breaks the form |

@@ -3,7 +3,7 @@
 `labels.txt` beside them names the labels, one a line, from number 1 on; a first line `background` is number 0.
 Without it labels are called by their numbers, and the label of masks with one number only is `foreground`. That
 number may be 255, as in black and white masks; else 255 is for pixels that nobody judged. For detect, each
-connected area of a label is one object.
+connected area of a label is one object. Folders `train`, `val` and `test` within `images` and `masks` are splits.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from models.training.readers.files import by_stem
 from models.training.readers.mask_numbers import find_numbers, read_names
 from models.training.readers.products import by_name
 from models.training.readers.sources import MaskFile
+from models.training.readers.split_names import SPLIT_NAMES
 from models.training.samples import LabelledPhotos, PhotoFile, Problem, Sample, TrainableTask
 
 
@@ -33,7 +34,13 @@ def read(folder: Path, task: TrainableTask) -> LabelledPhotos:
     numbers = find_numbers(read_names(folder / "labels.txt"), [masks[name] for name in names], folder)
     products = by_name([PurePosixPath(f"{name}.png") for name in names])
     samples = [
-        Sample(PhotoFile(photos[name]), product, str(masks[name]), mask=MaskFile(masks[name], numbers.values))
+        Sample(
+            PhotoFile(photos[name]),
+            product,
+            str(masks[name]),
+            mask=MaskFile(masks[name], numbers.values),
+            split=SPLIT_NAMES.get(name.partition("/")[0].lower()) if "/" in name else None,
+        )
         for name, product in zip(names, products, strict=True)
     ]
     if task == "detect":

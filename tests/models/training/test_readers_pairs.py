@@ -90,6 +90,16 @@ def test_photos_and_masks_alone_and_below(tmp_path: Path) -> None:
     assert "has no mask of its name; draw one" in found.problems[0].sentence
 
 
+def test_folders_within_both_are_splits(tmp_path: Path) -> None:
+    for name in ("train/a", "val/a", "Test/b", "c", "test"):
+        for kind in ("images", "masks"):
+            path = tmp_path / kind / f"{name}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(np.eye(8, dtype=np.uint8)).save(path)
+    found = sorted((one.product, str(one.split)) for one in read_as("segment", tmp_path).samples)
+    assert found == [("Test/b", "test"), ("c", "None"), ("test", "None"), ("train/a", "train"), ("val/a", "val")]
+
+
 def test_masks_that_cannot_be_used_are_problems_with_both_sizes(tmp_path: Path) -> None:
     write(tmp_path, "shoe\nbag", a=of(1), b=of(1), c=of(3), d=of(1, 2), e=of(1))
     write_photo(tmp_path / "images" / "b.jpg", 1, (80, 60))

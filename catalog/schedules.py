@@ -1,0 +1,71 @@
+"""What is due at certain times, each time once, whoever hears of it and how often."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from catalog import jobs
+from catalog.jobs import JobKind
+
+MOST_ATTEMPTS = 10
+
+
+def begin(connection: sa.Connection, schedule: JobKind, scheduled_for: datetime, subject: str) -> int | None:
+    """The job of this time, to be done now; None where it is over, or was given up.
+
+    A job left open belonged to a process that died, so its successor goes on with it: call this under a lock that no
+    living process would let you have.
+    """
+    key = {"schedule": schedule, "scheduled_for": scheduled_for}
+    if connection.execute(_CLAIM, key).rowcount:
+        job_id = jobs.create(connection, schedule, subject)
+        connection.execute(_NAME_JOB, {**key, "job_id": job_id})
+        return job_id
+    row = connection.execute(_LEFT_BEHIND, key).one_or_none()
+    if row is None:
+        return None
+    if row.attempts < MOST_ATTEMPTS:
+        connection.execute(_COUNT, key)
+        return int(row.job_id)
+    jobs.close(
+        connection,
+        row.job_id,
+        {"error": f"it was begun {row.attempts} times and never ended; see the log of the trainer"},
+    )
+    return None
+
+
+def left_behind(connection: sa.Connection, schedule: str) -> list[datetime]:
+    """Times whose job is still open."""
+    return list(connection.scalars(_OPEN, {"schedule": schedule}))
+
+
+_CLAIM = sa.text(
+    """
+    INSERT INTO scheduled_runs (schedule, scheduled_for) VALUES (:schedule, :scheduled_for) ON CONFLICT DO NOTHING
+    """
+)
+
+_NAME_JOB = sa.text(
+    "UPDATE scheduled_runs SET job_id = :job_id WHERE schedule = :schedule AND scheduled_for = :scheduled_for"
+)
+
+_COUNT = sa.text(
+    "UPDATE scheduled_runs SET attempts = attempts + 1 WHERE schedule = :schedule AND scheduled_for = :scheduled_for"
+)
+
+_LEFT_BEHIND = sa.text(
+    """
+    SELECT r.job_id, r.attempts FROM scheduled_runs r JOIN jobs j ON j.id = r.job_id
+    WHERE r.schedule = :schedule AND r.scheduled_for = :scheduled_for AND j.closed_at IS NULL FOR UPDATE OF r
+    """
+)
+
+_OPEN = sa.text(
+    """
+    SELECT r.scheduled_for FROM scheduled_runs r JOIN jobs j ON j.id = r.job_id
+    WHERE r.schedule = :schedule AND j.closed_at IS NULL ORDER BY r.scheduled_for
+    """
+)

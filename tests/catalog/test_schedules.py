@@ -1,0 +1,100 @@
+"""What is due at a time is done once."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from catalog import jobs, locks, schedules
+from tests.catalog.shop import rows
+
+SUNDAY = datetime(2026, 11, 22, 3, tzinfo=UTC)
+
+
+def begin(engine: sa.Engine, at: datetime = SUNDAY) -> int | None:
+    with engine.begin() as connection:
+        return schedules.begin(connection, "retrain", at, "shoes")
+
+
+def close(engine: sa.Engine, job_id: int | None) -> None:
+    assert job_id is not None
+    with engine.begin() as connection:
+        jobs.close(connection, job_id, {"model": "shoes@2"}, subject="shoes@2")
+
+
+def test_a_time_is_done_once_and_the_next_is_another(engine: sa.Engine) -> None:
+    first = begin(engine)
+    close(engine, first)
+    assert begin(engine) is None
+    assert begin(engine, SUNDAY + timedelta(days=7)) not in (None, first)
+    assert rows(engine, "SELECT count(*) FROM jobs") == [(2,)]
+
+
+def test_many_who_hear_of_it_at_once_make_one_job(engine: sa.Engine) -> None:
+    """As with two beats and several trainers; each holds the lock that a training needs."""
+    start, done = threading.Barrier(6), []
+
+    def one(_: int) -> None:
+        start.wait()
+        with locks.training(engine) as free:
+            if free and (job := begin(engine)) is not None:
+                done.append(job)
+                close(engine, job)
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(one, range(6)))
+    assert len(done) == 1
+    assert rows(engine, "SELECT count(*) FROM scheduled_runs") == [(1,)]
+
+
+def test_what_a_process_left_behind_is_gone_on_with_but_not_for_ever(engine: sa.Engine) -> None:
+    job = begin(engine)
+    with engine.connect() as connection:
+        assert schedules.left_behind(connection, "retrain") == [SUNDAY]
+    assert Counter(begin(engine) for _ in range(schedules.MOST_ATTEMPTS)) == {
+        job: schedules.MOST_ATTEMPTS - 1,
+        None: 1,
+    }
+    with engine.connect() as connection:
+        assert schedules.left_behind(connection, "retrain") == []
+        assert "begun 10 times" in jobs.failures(connection, job, 5)[0].reason
+
+
+def test_only_one_trains_and_others_see_it(engine: sa.Engine) -> None:
+    def nobody() -> bool:
+        with engine.begin() as connection:
+            return locks.nobody_trains(connection)
+
+    assert nobody()
+    with locks.training(engine) as first, locks.training(engine) as second:
+        assert (first, second, nobody()) == (True, False, False)
+    assert nobody()
+
+
+def test_a_training_is_a_job_like_others_and_its_failure_is_seen(engine: sa.Engine) -> None:
+    def state(job: int | None) -> tuple[str, str, str]:
+        with engine.connect() as connection:
+            (found,) = jobs.progress(connection, job_id=job)
+        return found.kind, found.subject, found.state
+
+    good, bad = begin(engine), begin(engine, SUNDAY + timedelta(days=7))
+    assert state(good) == ("retrain", "shoes", "running")
+    close(engine, good)
+    assert state(good) == ("retrain", "shoes@2", "finished")
+    assert bad is not None
+    with engine.begin() as connection:
+        jobs.close(connection, bad, {"error": "too few photos"})
+        (failure,) = jobs.failures(connection, None, 5)
+    assert (failure.stage, failure.job_id, failure.source) == ("train", bad, "shoes")
+    assert (failure.code, failure.reason) == ("training_failed", "too few photos")
+
+
+@pytest.mark.parametrize("kind", ["train", ""])
+def test_kinds_of_jobs_that_nobody_knows_are_refused(engine: sa.Engine, kind: str) -> None:
+    with pytest.raises(sa.exc.IntegrityError), engine.begin() as connection:
+        connection.execute(sa.text("INSERT INTO jobs (kind, subject) VALUES (:kind, 'x')"), {"kind": kind})

@@ -1,0 +1,25 @@
+"""`python -m workers.training.leash …` is `tagmill …` that does not outlive who started it.
+
+A trainer that is killed must leave no training behind that writes into the folder in which its successor goes on.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import signal
+import sys
+
+from workers.cli import main
+
+PR_SET_PDEATHSIG = 1  # prctl(2), Linux
+
+
+def hold() -> None:
+    """Let the kernel kill this process when the thread that started it ends. Elsewhere than on Linux, nothing."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    hold()
+    main()
