@@ -32,6 +32,8 @@ def check(predictor: Predictor, probe: Path) -> None:
         wanted = load_file(probe)
     except Exception as error:  # noqa: BLE001 - safetensors has errors of its own
         raise WeightsError(f"{probe} cannot be read ({error}); train again, or go on with --resume") from None
+    if INPUT not in wanted or len(wanted) == 1:
+        raise WeightsError(f"{probe} holds no answers; train again, or go on with --resume")
     found = ask(predictor, wanted[INPUT])
     wrong = [name for name in wanted if name not in found or not _alike(found[name], wanted[name])]
     if wrong:

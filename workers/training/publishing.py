@@ -43,14 +43,11 @@ def spec_of(run: Path) -> ModelSpec:
         raise TrainingError(f"the run in {run} is not finished; {_way_on(folder)}")
     try:
         fields = yaml.safe_load(folder.spec.read_text(encoding="utf-8"))
-        spec = ModelSpec.parse({**fields, "weights": str(folder.weights)})
+        return ModelSpec.parse({**fields, "weights": str(folder.weights)})
     except OSError as error:
         raise TrainingError(f"cannot read {folder.spec}: {error.strerror}") from None
     except (SpecError, yaml.YAMLError, UnicodeDecodeError, TypeError) as error:
         raise TrainingError(f"{folder.spec} is damaged ({_first_line(error)}); {_again(folder)}") from None
-    if spec.sha256 is None:
-        raise TrainingError(f"{folder.spec} is damaged (it has no sha256); {_again(folder)}")
-    return spec
 
 
 def predictor_of(run: Path, spec: ModelSpec, device: str = "cpu") -> Predictor:
