@@ -50,6 +50,15 @@ def test_exported_again_the_table_is_the_same_and_no_photo_is_fetched(
     assert not list(tmp_path.rglob(".writing-*"))
 
 
+def test_a_run_that_began_with_other_labels_keeps_its_table(runtime: Runtime, tmp_path: Path) -> None:
+    add_bars(runtime, 4)
+    first = export(runtime, None, tmp_path)
+    before = first.read_bytes()
+    tell(runtime, {"bar-000": "second label"})
+    assert export(runtime, None, tmp_path) != first
+    assert first.read_bytes() == before
+
+
 def test_products_that_share_photos_never_straddle_splits(runtime: Runtime, tmp_path: Path) -> None:
     """Twenty chains of three products, each sharing a photo with the next."""
     for chain in range(20):
@@ -135,4 +144,4 @@ def test_a_store_without_its_bucket_is_no_reason_to_leave_all_photos_out(
     with pytest.raises(BucketMissing):
         export(elsewhere, None, tmp_path)
     elsewhere.engine.dispose()
-    assert not (tmp_path / "labels.csv").exists()
+    assert not list(tmp_path.glob("labels-*.csv"))

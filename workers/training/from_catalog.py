@@ -20,7 +20,6 @@ from workers.runtime import Runtime
 
 log = structlog.get_logger()
 
-TABLE = "labels.csv"
 LEFT_OUT = "left-out.csv"
 THREADS = 16
 ROUND = 256
@@ -34,8 +33,9 @@ def export(
 ) -> Path:
     """Fetch the photos of `catalog.labels.human_labels` into `folder`; returns a CSV of image, label and product.
 
-    The same labels give the same file. A photo is fetched once, also over several exports. What is left out stands in
-    `left-out.csv` beside it: products with several labels, photos that the store lacks. `on_progress(done, total)`.
+    The same labels give the same file, others another: a run that goes on later finds what it began with. A photo is
+    fetched once, also over several exports. What is left out stands in `left-out.csv` beside it: products with several
+    labels, photos that the store lacks. `on_progress(done, total)`.
 
     Raises:
         DataError: nothing is left.
@@ -57,7 +57,10 @@ def export(
         raise DataError(
             f"people's labels in the catalog lead to no photo{first}; give some with `tagmill label import`"
         )
-    return _write(folder / TABLE, ("image", "label", "product"), rows)
+    table = _table(("image", "label", "product"), rows)
+    path = folder / f"labels-{hashlib.sha256(table).hexdigest()[:12]}.csv"
+    _replace(path, table)
+    return path
 
 
 def _nobody(done: int, total: int) -> None:
@@ -65,7 +68,8 @@ def _nobody(done: int, total: int) -> None:
 
 
 def _tell(left_out: Sequence[Unclear], path: Path) -> None:
-    _write(path, ("sku", "code", "sentence"), [(one.sku, one.code, one.sentence) for one in left_out])
+    rows = [(one.sku, one.code, one.sentence) for one in left_out]
+    _replace(path, _table(("sku", "code", "sentence"), rows))
     if left_out:
         log.warning("labels left out", count=len(left_out), first=left_out[0].sentence, all=str(path))
 
@@ -97,11 +101,10 @@ def _fetch(store: AssetStore, photo: LabelledPhoto, folder: Path) -> PurePosixPa
     return path
 
 
-def _write(path: Path, head: Sequence[str], rows: Iterable[Sequence[object]]) -> Path:
+def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
     text = StringIO()
     csv.writer(text, lineterminator="\n").writerows([head, *rows])
-    _replace(path, text.getvalue().encode())
-    return path
+    return text.getvalue().encode()
 
 
 def _replace(path: Path, data: bytes) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from typing import Any
 from models.errors import TrainingError
 
 # -P: a folder `workers` where the trainer happens to stand is not ours.
-COMMAND = (sys.executable, "-P", "-m", "workers.training.leash", "train")
+COMMAND = (sys.executable, "-P", "-m", "workers.training.leash")
 LOOK_SECONDS = 1.0
 PATIENCE_SECONDS = 60.0
 _STOPPED = 130  # as `tagmill train` ends after Ctrl-C
@@ -32,7 +33,7 @@ def train(arguments: Sequence[str], log: Path, ending: Callable[[], bool]) -> di
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as errors:
         process = subprocess.Popen(
-            [*COMMAND, *arguments, "--json"],
+            [*COMMAND, str(os.getpid()), "train", *arguments, "--json"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=errors,
