@@ -19,7 +19,7 @@ from models.training import duplicates, split
 from models.training.facts import DataFacts, Report, SplitFacts
 from models.training.looking import Looked, look
 from models.training.measure import measure
-from models.training.readers import read
+from models.training.readers import is_table, read
 from models.training.recipe import Data
 from models.training.samples import LabelledPhotos, Mask, MaskSource, Problem, Sample, Split
 from models.training.train import environment
@@ -52,7 +52,8 @@ def evaluate(
 ) -> Report:
     """Measure the predictor's one model on a part of the photos; nothing is written.
 
-    `on_progress(what, done, total)`. Temperature and threshold are the spec's: figures are those of production.
+    `on_progress(what, done, total)`. Temperature and threshold are the spec's: figures are those of production. A
+    segmenter is measured by masks or, where the data are a table, by boxes: its areas' boxes against people's.
 
     Raises:
         DataError: the photos do not fit the model; the sentence names the first label that it lacks.
@@ -62,7 +63,7 @@ def evaluate(
     spec = predictor.specs[0]
     if spec.task == "embed":
         raise DataError(f"{spec.key} does embed, which has no labels to be measured by; name another model")
-    found = read(data, spec.task)
+    found = read(data, "detect" if spec.task == "segment" and is_table(data.source) else spec.task)
     _check_labels(spec, found)
     looked = look(found, on_progress=lambda done, total: tell("looking at photos", done, total))
     samples, problems = _part(looked, data, part)

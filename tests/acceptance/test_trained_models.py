@@ -99,9 +99,8 @@ def every_photo_once_a_model(system: System) -> None:
         " bool_and(w.state = 'done') AS done FROM work_items w JOIN model_versions v ON v.id = w.model_version_id"
         " GROUP BY 1"
     )
-    assert {row.key: (row.items, row.photos, row.done) for row in done} == dict.fromkeys(
-        STARTER | set(TRAINED), (PHOTOS, PHOTOS, True)
-    )
+    found = {row.key: (row.items, row.photos, row.done) for row in done}
+    assert found == dict.fromkeys(STARTER | set(TRAINED), (PHOTOS, PHOTOS, True))
     assert system.rows("SELECT * FROM failures") == []
 
 

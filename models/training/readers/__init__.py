@@ -51,12 +51,16 @@ def read(data: Data, task: TrainableTask, base: Path | None = None) -> LabelledP
         return finished(_folder(source, task))
     if not source.is_file():
         raise DataError(f"there is nothing at {source}; set data.source to {ACCEPTED}")
-    ending = source.suffix.lower()
-    if ending in (".csv", ".tsv", ".parquet"):
+    if is_table(data.source):
         return finished(table.read(source, task, photos, data.columns))
-    if ending == ".json":
+    if source.suffix.lower() == ".json":
         return finished(coco.read(source, task, photos))
     raise DataError(f"{source} is no form of data that is known; set data.source to {ACCEPTED}")
+
+
+def is_table(source: str) -> bool:
+    """Whether `source` is read as a table, which can hold labels and boxes, but no masks."""
+    return Path(source).suffix.lower() in (".csv", ".tsv", ".parquet")
 
 
 def _place(name: str, base: Path | None) -> Path:

@@ -1,7 +1,9 @@
 """A CSV or Parquet file with a row for each photo (classify) or each box (detect).
 
-A row of detect whose label and box are blank says that nothing is in the photo. A blank split leaves the photo to
-the draw. Without a column `product`, names tell: see `models.training.readers.products`.
+A row of detect whose label and box are blank says that nothing is in the photo. A box is the first person's where
+`label` names it, and the second's where `second` does; a second person who drew any box has seen every photo of the
+table. A blank split leaves the photo to the draw. Without a column `product`, names tell: see
+`models.training.readers.products`.
 """
 
 from __future__ import annotations
@@ -16,6 +18,8 @@ from models.training.readers.columns import find_columns
 from models.training.readers.products import by_name
 from models.training.readers.rows import read_table
 from models.training.samples import Instance, LabelledPhotos, PhotoFile, Problem, Sample, TrainableTask
+
+_BLANK = "leave both blank if it is empty"
 
 
 def read(path: Path, task: TrainableTask, photos: Path | None, chosen: Mapping[str, str]) -> LabelledPhotos:
@@ -41,8 +45,10 @@ def read(path: Path, task: TrainableTask, photos: Path | None, chosen: Mapping[s
     if task == "classify":
         problems += [problem for group in groups.values() for problem in _repeats(path, group)]
     products = by_name([photo.relative_to(folder) for photo in groups])
+    both = any(row.second and row.box for row in rows)
     samples = tuple(
-        _sample(path, group, product, task) for group, product in zip(groups.values(), products, strict=True)
+        _sample(path, group, product, task, both=both)
+        for group, product in zip(groups.values(), products, strict=True)
     )
     labels = tuple(
         sorted({row.label for group in groups.values() for row in _told(group, task) if row.label})
@@ -54,11 +60,10 @@ def _checked(row: Row, task: TrainableTask) -> Row:
     if task == "classify":
         if row.label is None:
             raise LeftOut("no_label", f"the row of {row.path} has no label")
-    elif (row.label is None) != (row.box is None):
-        missing = "label" if row.label is None else "box"
-        raise LeftOut(
-            f"no_{missing}", f"the row of {row.path} has no {missing}; leave both blank if it is empty"
-        )
+    elif row.box is None and row.label is not None:
+        raise LeftOut("no_box", f"the row of {row.path} has no box; {_BLANK}")
+    elif row.box is not None and row.label is None and row.second is None:
+        raise LeftOut("no_label", f"the row of {row.path} has no label; {_BLANK}")
     return row
 
 
@@ -87,10 +92,12 @@ def _repeats(path: Path, group: Sequence[Row]) -> list[Problem]:
     ]
 
 
-def _sample(path: Path, group: Sequence[Row], product: str, task: TrainableTask) -> Sample:
+def _sample(path: Path, group: Sequence[Row], product: str, task: TrainableTask, *, both: bool) -> Sample:
+    """`both`: two people drew boxes."""
     first = group[0]
     detect = task == "detect"
     boxes = tuple(Instance(row.label, row.box) for row in group if row.label and row.box)
+    theirs = tuple(Instance(row.second, row.box) for row in group if row.second and row.box)
     return Sample(
         photo=PhotoFile(first.path),
         product=first.product or product,
@@ -98,6 +105,6 @@ def _sample(path: Path, group: Sequence[Row], product: str, task: TrainableTask)
         label=None if detect else first.label,
         instances=boxes if detect else None,
         split=first.split,
-        second=None if detect else first.second,
+        second=first.second if not detect else theirs if both else None,
         size=first.size if detect else None,
     )
