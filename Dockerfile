@@ -18,7 +18,7 @@ ENV PYTHONUNBUFFERED=1 \
 
 RUN groupadd --gid 10001 tagmill \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin tagmill \
-    && install --directory --owner=tagmill --group=tagmill /models
+    && install --directory --owner=tagmill --group=tagmill /models /runs
 
 WORKDIR /app
 
@@ -30,6 +30,6 @@ COPY . .
 RUN pip install --editable '.[unet,train]' && python -m compileall -q catalog migrations models workers
 
 USER tagmill
-VOLUME /models
+VOLUME ["/models", "/runs"]
 
 CMD ["tagmill", "--help"]

@@ -28,7 +28,7 @@ def test_fits_the_compose_specification() -> None:
 
 
 def test_has_every_part() -> None:
-    assert set(SERVICES) == {*DATA_SERVICES, "migrate", "worker", "worker-gpu", "beat", "flower"}
+    assert set(SERVICES) == {*DATA_SERVICES, "migrate", "worker", "worker-gpu", "trainer", "beat", "flower"}
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -74,12 +74,22 @@ def test_data_services_are_on_the_internal_network_with_a_volume(name: str) -> N
     assert volume.split(":")[0] in COMPOSE["volumes"]
 
 
-@pytest.mark.parametrize("name", ["worker", "worker-gpu"])
+@pytest.mark.parametrize("name", ["worker", "worker-gpu", "trainer"])
 def test_workers_have_time_to_end(name: str) -> None:
     worker = SERVICES[name]
     assert worker["stop_signal"] == "SIGTERM"
     assert int(worker["stop_grace_period"].removesuffix("s")) > 30
     assert worker["depends_on"]["migrate"]["condition"] == "service_completed_successfully"
+
+
+def test_the_trainer_keeps_its_runs_and_hears_of_the_times() -> None:
+    trainer = SERVICES["trainer"]
+    assert trainer["profiles"] == ["trainer"]
+    kept = {volume.split(":")[1] for volume in trainer["volumes"]}
+    assert trainer["environment"]["TAGMILL_HOME"] in kept
+    assert trainer["environment"]["TAGMILL_HOME"] in (ROOT / "Dockerfile").read_text()
+    for name in ("TAGMILL_RETRAIN_RECIPE", "TAGMILL_RETRAIN_AT"):
+        assert trainer["environment"][name] == SERVICES["beat"]["environment"][name]
 
 
 def test_redis_keeps_its_messages() -> None:
