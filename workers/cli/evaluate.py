@@ -99,6 +99,16 @@ def _show(place: Path, report: Report, split: Part) -> None:
         figure = FIGURES.get(name)
         shown.add_row(name, f"{value:.4f}", figure.says if figure else "")
     out.print(shown)
+    if found := report.after.agreement:
+        out.print(
+            f"{found.measure} on {found.count:,} photos that two people labelled: {_told(found.people)} between them, "
+            f"{_told(found.model_first)} model and first, {_told(found.model_second)} model and second",
+            soft_wrap=True,
+        )
     left_out = len(report.data.problems) + len(report.after.left_out)
     out.print(f"{report.model} on {report.after.count:,} photos of {split.value}, {left_out:,} left out")
     out.print(f"look at {escape(str(place / 'report.html'))}", soft_wrap=True)
+
+
+def _told(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
