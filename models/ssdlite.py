@@ -17,6 +17,10 @@ TAP = 14
 """The block whose expansion, 576 channels at stride 16, is the finest map."""
 
 WIDTHS = (576, 1280, 512, 256, 256, 128)
+SMALLEST = 0.1
+"""The finest map's boxes have this share of the input's side: half of what photos of street scenes begin at, since
+products on a shelf are small."""
+
 SCORED = 0.001  # boxes below are not worth a comparison with others
 
 _norm = partial(nn.BatchNorm2d, eps=0.001, momentum=0.03)
@@ -41,7 +45,7 @@ class SsdliteTrunk(nn.Module):
 
 def ssdlite(num_classes: int, size: int) -> SSD:
     """The detector for inputs of `size` pixels a side, class 0 background, with random weights."""
-    boxes = DefaultBoxGenerator([[2, 3] for _ in WIDTHS], min_ratio=0.2, max_ratio=0.95)
+    boxes = DefaultBoxGenerator([[2, 3] for _ in WIDTHS], min_ratio=SMALLEST, max_ratio=0.9)
     head = SSDLiteHead(list(WIDTHS), boxes.num_anchors_per_location(), num_classes, _norm)
     trunk = SsdliteTrunk()
     nms, most = 0.55, 300

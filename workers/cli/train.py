@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 import yaml
+from rich.progress import Progress
 
 from models.errors import BuilderError, RecipeError, SpecError, TrainingError, WeightsError
 from workers.cli.console import duration, err, out, print_json, table
@@ -33,6 +35,10 @@ def train(
         str | None, typer.Option(help="Folder that the names in a table or COCO file start from.")
     ] = None,
     from_catalog: Annotated[bool, typer.Option(help="Instead: people's labels in the catalog.")] = False,
+    teacher: Annotated[
+        str | None,
+        typer.Option(help="segment: learn this model's masks of --data; NAME@VERSION or a run's folder."),
+    ] = None,
     recipe: Annotated[
         str | None, typer.Option(help="A recipe's name or file; docs/training.md lists them.")
     ] = None,
@@ -60,6 +66,8 @@ def train(
 
     tagmill train detect --data annotations.json --photos photos/
 
+    tagmill train segment --teacher product-cutout --data photos/ --name fast-cutout
+
     tagmill train --recipe fashion-mnist --out runs/fm
 
     tagmill train --resume --out runs/shoes-1
@@ -71,6 +79,8 @@ def train(
         told = _changes(changes, {"name": name, "epochs": epochs, "data.source": data, "data.photos": photos})
         if from_catalog:
             told["data.source"] = _exported(wanted)
+        if teacher is not None:
+            told["data.source"] = _taught(wanted, teacher, data, device)
         wanted = _rooted(wanted.with_changes(told))
         place = folder or _next(wanted.name)
         if ours.parts > 1 and folder is None:
@@ -137,6 +147,30 @@ def _exported(wanted: Any) -> str:
     from workers.training.from_catalog import export
 
     return str(export(Runtime(settings()), None, home() / "training" / wanted.name))
+
+
+def _taught(wanted: Any, teacher: str, data: str | None, device: str) -> str:
+    """The photos of `data` beside the teacher's masks of them."""
+    from models.training.teaching import teach
+    from workers.settings import home
+    from workers.training.evaluating import predictor_for
+
+    if wanted.task != "segment":
+        raise RecipeError(f"--teacher is for segment, and the recipe does {wanted.task}")
+    if data is None or not Path(data).is_dir():
+        raise RecipeError("--teacher needs --data, a folder of photos")
+    photos, predictor = Path(data).absolute(), predictor_for(teacher, device)
+    spec = predictor.specs[0]
+    place = hashlib.sha256(f"{spec.sha256} {photos}".encode()).hexdigest()[:12]
+    with Progress(*Progress.get_default_columns(), console=err, transient=True) as bar:
+        task = bar.add_task(f"{spec.key} looks at the photos", total=None)
+        folder = teach(
+            predictor,
+            photos,
+            home() / "training" / f"{wanted.name}-{place}",
+            lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    return str(folder)
 
 
 def _rooted(wanted: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Small photos on disk that can be learnt in seconds: a bright or a dark bar, upright or lying, on noise."""
+"""Small photos on disk that can be learnt in seconds: bars, upright or lying, and squares, on noise."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import numpy.typing as npt
 from PIL import Image
 
 BARS = ("lying", "upright")
+SQUARES = ("dark", "bright")
+SQUARE = 13
 
 
 def bar(
@@ -49,16 +51,19 @@ def write_masks(folder: Path, count: int = 40) -> Path:
     return folder
 
 
-def write_boxes(folder: Path, count: int = 40) -> Path:
-    """Photos and a table of boxes; returns the table."""
+def write_boxes(folder: Path, count: int = 40, side: int = 40) -> Path:
+    """Photos of a dark or a bright square on noise, and a table of boxes; returns the table."""
     folder.mkdir(parents=True, exist_ok=True)
     lines = ["image,label,left,top,right,bottom"]
     for number in range(count):
-        upright = bool(number % 2)
-        pixels, box = bar(number, upright)
-        name = f"bar{number:03d}.png"
+        rng = np.random.default_rng(number)
+        pixels = rng.integers(90, 160, (side, side, 3), dtype=np.uint8)
+        left, top = (int(at) for at in rng.integers(0, side - SQUARE, 2))
+        right, bottom, bright = left + SQUARE, top + SQUARE, number % 2
+        pixels[top:bottom, left:right] = rng.integers(200, 256, 3) if bright else rng.integers(0, 50, 3)
+        name = f"square{number:03d}.png"
         Image.fromarray(pixels).save(folder / name)
-        lines.append(f"{name},{BARS[upright]},{','.join(map(str, box))}")
+        lines.append(f"{name},{SQUARES[bright]},{left},{top},{right},{bottom}")
     table = folder / "boxes.csv"
     table.write_text("\n".join(lines) + "\n")
     return table

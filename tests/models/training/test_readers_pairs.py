@@ -97,7 +97,13 @@ def test_folders_within_both_are_splits(tmp_path: Path) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(np.eye(8, dtype=np.uint8)).save(path)
     found = sorted((one.product, str(one.split)) for one in read_as("segment", tmp_path).samples)
-    assert found == [("Test/b", "test"), ("c", "None"), ("test", "None"), ("train/a", "train"), ("val/a", "val")]
+    assert found == [
+        ("Test/b", "test"),
+        ("c", "None"),
+        ("test", "None"),
+        ("train/a", "train"),
+        ("val/a", "val"),
+    ]
 
 
 def test_masks_that_cannot_be_used_are_problems_with_both_sizes(tmp_path: Path) -> None:
