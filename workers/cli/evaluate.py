@@ -52,7 +52,8 @@ def evaluate(
     """Measure a model on labelled photos, and write the same report that a training run has.
 
     The photos are split by their products as in the model's own training, so that test holds none that it learnt
-    from. Every label of the photos must be one of the model's.
+    from. Every label of the photos must be one of the model's. A segmenter may be measured by a table of boxes: those
+    around the areas of its masks are held against them.
 
     Examples: tagmill evaluate product-type --data photos/ --split all
 

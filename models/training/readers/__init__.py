@@ -13,7 +13,7 @@ of photos that cannot be decoded:
 | `wrong_size`, `wrong_mask_size`, `no_size` | sizes that disagree |
 | `bad_id`, `unknown_image`, `unknown_category`, `bad_split`, `wrong_cell_count` | what breaks the form |
 | `malformed_xml`, `xml_with_dtd`, `not_listed` | of VOC folders |
-| `empty_class`, `single_photo` | labels that cannot be learned |
+| `empty_class`, `single_photo`, `unknown_second` | labels that cannot be learned |
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from models.errors import DataError
@@ -27,6 +27,8 @@ def finished(found: LabelledPhotos) -> LabelledPhotos:
         samples = tuple(one for one in samples if counts[one.label or ""] > 1)
     kept = {label for sample in samples for label in _labels(sample)}
     labels = tuple(label for label in found.labels if label in kept)
+    problems += [_strange(one, label) for one in samples for label in _strangers(one, kept)]
+    samples = tuple(_without(one, _strangers(one, kept)) for one in samples)
     found = replace(found, labels=labels, samples=samples, problems=(*found.problems, *problems))
     _check_enough(found)
     return found
@@ -36,6 +38,21 @@ def _labels(sample: Sample) -> set[str]:
     if sample.instances is not None:
         return {one.label for one in sample.instances}
     return {sample.label} if sample.label is not None else set()
+
+
+def _strangers(sample: Sample, labels: Collection[str]) -> list[str]:
+    """Labels of the second person that the first never gives: no model answers with them."""
+    second = sample.second or ()
+    named = {second} if isinstance(second, str) else {one.label for one in second}
+    return sorted(named.difference(labels))
+
+
+def _without(sample: Sample, strangers: Collection[str]) -> Sample:
+    if not strangers:
+        return sample
+    if isinstance(sample.second, tuple):
+        return replace(sample, second=tuple(one for one in sample.second if one.label not in strangers))
+    return replace(sample, second=None)
 
 
 def _check_names(found: LabelledPhotos) -> None:
@@ -92,6 +109,15 @@ def _first(problems: Sequence[Problem]) -> str:
 def empty_class(source: str, label: str) -> Problem:
     return Problem(
         f"{source}: {label}", "empty_class", f"there is no photo of {label!r}; it will be no label"
+    )
+
+
+def _strange(sample: Sample, label: str) -> Problem:
+    return Problem(
+        sample.origin,
+        "unknown_second",
+        f"the second person says {label!r} of {sample.photo.name}, which is no label of the first, or none that can be "
+        "learned; what they say there does not count",
     )
 
 
