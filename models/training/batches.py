@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader, Sampler
 
+from models.errors import TrainingError
 from models.training.examples import Examples, Where, collate
 from models.training.recipe import Recipe
 
@@ -24,9 +25,12 @@ class Order(Sampler[list[Where]]):
         self.epoch = 0
 
     def __len__(self) -> int:
-        """A last batch of less than half the size is left out: its gradient would count as much as a whole one's."""
+        """A last batch of less than half the size is left out: its gradient would count as much as a whole one's.
+
+        So is one that would give a process a single photo, of which batch norms learn nothing.
+        """
         whole, rest = divmod(self.count, self.batch)
-        return max(1, whole + (2 * rest >= self.batch))
+        return max(1, whole + (2 * rest >= self.batch and rest >= 2 * self.parts))
 
     def __iter__(self) -> Iterator[list[Where]]:
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
@@ -62,10 +66,19 @@ class Batches:
         self._order.epoch = number
         self.waited = 0.0
         began = time.perf_counter()
-        for batch in self._loader:
-            self.waited += time.perf_counter() - began
-            yield batch
-            began = time.perf_counter()
+        try:
+            for batch in self._loader:
+                self.waited += time.perf_counter() - began
+                yield batch
+                began = time.perf_counter()
+        except TrainingError as error:
+            raise _plain(error) from None
+
+
+def _plain(error: TrainingError) -> TrainingError:
+    """The error of a loading process, which comes with all of that process's traceback, as a sentence."""
+    last = str(error).strip().splitlines()[-1]
+    return type(error)(last.partition("Error: ")[2]) if str(error).startswith("Caught ") else error
 
 
 def loading_processes() -> int:

@@ -14,7 +14,7 @@ from torchvision.transforms import v2
 
 from models.decode import Photo
 from models.detector import first_class
-from models.errors import DataError
+from models.errors import DataError, PhotoError, TrainingError
 from models.training import augment
 from models.training.readers.run_lengths import drawn
 from models.training.recipe import Recipe
@@ -43,6 +43,15 @@ class Examples(Dataset[Example]):
     def __getitem__(self, where: Where) -> Example:
         epoch, index = where
         sample = self.samples[index]
+        try:
+            return self._changed(sample, epoch, index)
+        except (OSError, PhotoError) as error:
+            raise TrainingError(
+                f"{sample.photo.name} was read when the run began, and cannot be now ({error}); "
+                "put it back as it was, then go on with --resume"
+            ) from None
+
+    def _changed(self, sample: Sample, epoch: int, index: int) -> Example:
         photo = sample.photo.load(self.recipe.preprocessing.min_side)
         with torch.random.fork_rng(devices=[]):
             augment.seed(self.recipe.seed, epoch, index)

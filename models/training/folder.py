@@ -14,7 +14,8 @@ from typing import IO, Any
 
 import torch
 import yaml
-from safetensors.torch import save
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from models.errors import CheckpointError, TrainingError
@@ -55,8 +56,10 @@ class RunFolder:
     def finished(self) -> bool:
         return self.spec.exists()
 
-    def begin(self, recipe: Recipe, *, resume: bool) -> None:
-        """Make the folder for a new run, or check that a run of this recipe can go on. Raises CheckpointError."""
+    def check(self, recipe: Recipe, *, resume: bool) -> None:
+        """That a run of this recipe can begin here, or go on. Raises CheckpointError."""
+        if self.path.exists() and not self.path.is_dir():
+            raise CheckpointError(f"{self.path} is a file; name a folder as --out")
         if resume and self.recipe.exists():
             if self.recipe.read_text(encoding="utf-8") != recipe.to_yaml():
                 raise CheckpointError(
@@ -68,7 +71,15 @@ class RunFolder:
             raise CheckpointError(
                 f"{self.path} is not empty; add --resume to go on with its run, or name another --out"
             )
-        self.path.mkdir(parents=True, exist_ok=True)
+
+    def begin(self, recipe: Recipe) -> None:
+        """Make the folder, with its recipe. Raises TrainingError."""
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise TrainingError(
+                f"cannot make the folder {self.path}: {error.strerror}; name another --out"
+            ) from None
         self.write(self.recipe, recipe.to_yaml().encode())
 
     def write(self, path: Path, data: bytes) -> None:
@@ -104,6 +115,15 @@ class RunFolder:
                 f"{self.checkpoint} cannot be read ({first}); start the run anew in another folder"
             ) from None
         return state
+
+    def load_best(self) -> dict[str, Tensor]:
+        """The best epoch's weights. Raises CheckpointError."""
+        try:
+            return load_file(self.best)
+        except (OSError, SafetensorError) as error:
+            raise CheckpointError(
+                f"{self.best} cannot be read ({error}); start the run anew in another folder"
+            ) from None
 
     def _replace(self, path: Path, fill: Callable[[IO[bytes]], object]) -> None:
         try:

@@ -27,7 +27,10 @@ STEP_SALT = 7  # apart from the chance of augmentation, which goes by (seed, epo
 
 @dataclass
 class Loop:
-    """A run in progress. `validate` gives the metric (larger is better) of weights; only the lead calls it."""
+    """A run in progress. `validate` gives the metric (larger is better) of weights; only the lead calls it.
+
+    `data` tells in checkpoints what is learnt from; `done` is the last checkpoint, if there is one.
+    """
 
     recipe: Recipe
     trainee: Trainee
@@ -37,6 +40,8 @@ class Loop:
     told: Told
     validate: Callable[[Mapping[str, Tensor]], float]
     label_weights: Tensor | None = None
+    data: str = ""
+    done: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         device = self.crew.device
@@ -140,10 +145,11 @@ class Loop:
             "scaler": self._scaler.state_dict(),
             "best": [self.best.metric, self.best.epoch],
             "history": self.history,
+            "data": self.data,
         }
 
     def _go_on(self) -> None:
-        state = self.folder.load_checkpoint()
+        state = self.done
         if state is None:
             return
         try:

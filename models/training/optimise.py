@@ -103,10 +103,13 @@ class Best:
     epoch: int = -1
 
     def beaten_by(self, metric: float, epoch: int) -> bool:
-        """Whether `metric` is the new best. A tie goes to the later epoch: its rate was lower."""
-        if math.isnan(metric) or metric < self.metric:
+        """Whether `metric` is the new best. A tie goes to the later epoch: its rate was lower.
+
+        NaN, where validation had nothing to go by, is better than nothing alone.
+        """
+        if self.epoch >= 0 and not metric >= self.metric:
             return False
-        self.metric, self.epoch = metric, epoch
+        self.metric, self.epoch = -math.inf if math.isnan(metric) else metric, epoch
         return True
 
     def enough(self, epoch: int, stop_after: int | None) -> bool:

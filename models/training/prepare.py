@@ -30,6 +30,11 @@ class Prepared:
     duplicates: int
     fingerprint: str
 
+    @property
+    def identity(self) -> str:
+        """The same for the same photos, labels and splits."""
+        return f"{self.fingerprint} {'|'.join(self.labels)}"
+
     def facts(self) -> DataFacts:
         splits = {name: SplitFacts.of(self.samples[name]) for name in SPLITS}
         return DataFacts(self.source, splits, self.problems, self.duplicates)
@@ -91,14 +96,27 @@ def _limited(found: LabelledPhotos, recipe: Recipe) -> LabelledPhotos:
 
 def _check(parts: Parts, found: LabelledPhotos, looked: Looked) -> None:
     for name, chosen in (("train", parts.train), ("val", parts.val), ("test", parts.test)):
-        if not chosen:
-            why = looked.problems[0].sentence if looked.problems else "there are too few products"
+        if len(chosen) < (2 if name == "train" else 1):
+            raise DataError(f"{found.source}: {_too_few(name, found, looked)}")
+        if not any(looked.looks.labels[k] for k in chosen):
             raise DataError(
-                f"{found.source}: no photo is left for {name} of {len(found.samples)} "
-                f"({len(looked.problems)} were left out; the first: {why}); add photos, or raise data.{name}"
-                if name != "train"
-                else f"{found.source}: no photo is left to train on; the first that was left out: {why}"
+                f"{found.source}: none of the {len(chosen)} photos in {name} shows anything that has a label; "
+                "add photos, or change data.salt to draw again"
             )
+
+
+def _too_few(name: str, found: LabelledPhotos, looked: Looked) -> str:
+    why = (
+        f"; {len(looked.problems)} were left out, the first: {looked.problems[0].sentence}"
+        if looked.problems
+        else ""
+    )
+    remedy = (
+        "add photos"
+        if name == "train"
+        else f"add photos, raise data.{name}, or change data.salt to draw again"
+    )
+    return f"of {len(found.samples)} photos too few are left for {name}{why}; {remedy}"
 
 
 def _chosen(samples: Sequence[Sample], indices: Iterable[int]) -> tuple[Sample, ...]:

@@ -30,7 +30,7 @@ class Data(BaseModel):
     photos: str | None = None
     val: float = Field(0.15, ge=0, lt=1, description="share of the products to choose by")
     test: float = Field(0.15, ge=0, lt=1, description="share of the products to measure on, once")
-    salt: str = Field("tagmill", description="another salt is another split")
+    salt: str = Field("tagmill", coerce_numbers_to_str=True, description="another salt is another split")
     limit: int | None = Field(None, ge=1, description="photos at most, for a quick look")
     columns: dict[str, str] = Field(
         default_factory=dict, description="of a table: image, label, product, split, second"
@@ -131,7 +131,7 @@ class Recipe(BaseModel):
     optimise: Optimise = Optimise()
     loss: Loss = Loss()
     epochs: int = Field(10, ge=1)
-    batch: int = Field(32, ge=1, description="photos a step, over all processes")
+    batch: int = Field(32, ge=2, description="photos a step, over all processes")
     stop_after: int | None = Field(None, ge=1, description="epochs without gain before it stops early")
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     seed: int = Field(0, ge=0)
@@ -146,6 +146,10 @@ class Recipe(BaseModel):
             raise ValueError("augment.mixup, cutmix and erase are for classify")
         if self.augment.crop == "padded" and self.task != "classify":
             raise ValueError('augment.crop "padded" is for classify')
+        if self.task != "classify" and self.loss.balance:
+            raise ValueError("loss.balance is for classify; loss.dice balances masks")
+        if self.task != "detect" and self.preprocessing.fit == "native":
+            raise ValueError('preprocessing.fit "native" gives photos of many sizes, which make no batch')
         return self
 
     def to_yaml(self) -> str:

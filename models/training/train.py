@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 
 from models.digest import sha256_of
-from models.errors import TrainingError
+from models.errors import CheckpointError, RecipeError, TrainingError
 from models.geometry import place
 from models.predictor import Predictor
 from models.preprocess import make_batch
@@ -56,37 +55,54 @@ class Run:
         at its last checkpoint.
         """
         began = time.monotonic()
+        if self.recipe.batch < 2 * self.crew.parts:
+            raise RecipeError(
+                f"batch {self.recipe.batch} is too small: each process needs two photos or more"
+            )
         if self.crew.leads:
-            self.folder.begin(self.recipe, resume=resume)
+            self.folder.check(self.recipe, resume=resume)
         data = prepare(self.recipe, base=self.base, on_progress=self.told.looking)
         trainee = make_trainee(self.recipe, data.labels)
+        done = self.folder.load_checkpoint()
+        if done is not None and done.get("data") != data.identity:
+            raise CheckpointError(
+                f"{data.source} is not what the run in {self.folder.path} began with: photos, labels or splits have "
+                "changed; put them back, or start anew with another --out"
+            )
         if self.crew.leads:
+            self.folder.begin(self.recipe)
             data.write(self.folder)
-        running = self._loop(data, trainee)
+        running = self._loop(data, trainee, done)
         running.run()
         if not self.crew.leads:
             return None
         return self._finish(data, trainee, running, began)
 
-    def _loop(self, data: Prepared, trainee: Trainee) -> loop.Loop:
+    def _loop(self, data: Prepared, trainee: Trainee, done: dict[str, Any] | None) -> loop.Loop:
         examples = Examples(data.samples["train"], data.labels, self.recipe)
         batches = Batches(examples, self.recipe, part=self.crew.part, parts=self.crew.parts)
-        weights = (
-            label_weights(data.counts(), self.recipe.loss.balance) if self.recipe.task == "classify" else None
-        )
+        weights = label_weights(data.counts(), self.recipe.loss.balance)  # balance is 0 but for classify
 
         def validate(state: Mapping[str, Tensor]) -> float:
             found = self._measure(trainee, state, data, "val", "validating")
             return found.figures.get(HEADLINE[self.recipe.task], float("nan"))
 
-        done = self.folder.load_checkpoint() if self.folder.checkpoint.exists() else None
         self.told.prepared(data, len(done["history"]) if done else 0)
         return loop.Loop(
-            self.recipe, trainee, batches, self.folder, self.crew, self.told, validate, label_weights=weights
+            self.recipe,
+            trainee,
+            batches,
+            self.folder,
+            self.crew,
+            self.told,
+            validate,
+            label_weights=weights,
+            data=data.identity,
+            done=done,
         )
 
     def _finish(self, data: Prepared, trainee: Trainee, running: loop.Loop, began: float) -> Report:
-        state = load_file(self.folder.best)
+        state = self.folder.load_best()
         untrained = make_trainee(self.recipe, data.labels).core.state_dict()
         before = self._measure(trainee, untrained, data, "test", "measuring before")
         temperature = None

@@ -13,6 +13,8 @@ from torch import Tensor
 BINS = 15
 LEAST, MOST = 0.05, 20.0
 """Bounds of a temperature: a model that is always right, or always wrong, has none."""
+FEWEST = 50
+"""Photos that a temperature is fitted to; with fewer, one wrong answer more or less would move all scores."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,6 +54,17 @@ def reliability(logits: Tensor, truth: Tensor, temperature: float = 1.0) -> Reli
 def log_loss(logits: Tensor, truth: Tensor, temperature: float = 1.0) -> float:
     """Mean negative log-likelihood of the right labels, in nats."""
     return float(torch.nn.functional.cross_entropy(logits.float() / temperature, truth))
+
+
+def calibrating_temperature(logits: Tensor, truth: Tensor) -> float | None:
+    """`fit_temperature`, or None where that says nothing of other photos: there are few, or it ends at a bound.
+
+    It does so where all answers are right, as on easy photos: every score would become 1.
+    """
+    if len(truth) < FEWEST:
+        return None
+    found = fit_temperature(logits, truth)
+    return found if 1.01 * LEAST < found < 0.99 * MOST else None
 
 
 def fit_temperature(logits: Tensor, truth: Tensor) -> float:

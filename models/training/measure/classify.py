@@ -13,7 +13,12 @@ from torch import Tensor
 
 from models.predictor import Predictor
 from models.training.measure.agreement import Agreement, of_labels
-from models.training.measure.calibration import Reliability, fit_temperature, log_loss, reliability
+from models.training.measure.calibration import (
+    Reliability,
+    calibrating_temperature,
+    log_loss,
+    reliability,
+)
 from models.training.measure.measured import Confusion, Measured, Mistake, finite
 from models.training.measure.reading import Seen
 from models.training.measure.worst import Worst, small
@@ -103,7 +108,9 @@ class Scores:
         figures = {"nll": log_loss(logits, truth), "ece": raw.error}
         if temperature is None or len(truth) == 0:
             return cls(figures, raw)
-        number = fit_temperature(logits, truth) if temperature == "fit" else float(temperature)
+        number = calibrating_temperature(logits, truth) if temperature == "fit" else float(temperature)
+        if number is None:
+            return cls(figures, raw)
         calibrated = reliability(logits, truth, number)
         after = {"nll_calibrated": log_loss(logits, truth, number), "ece_calibrated": calibrated.error}
         return cls({**figures, **after}, raw, number, calibrated)

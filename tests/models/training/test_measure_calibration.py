@@ -9,7 +9,7 @@ from torch import Tensor
 from torchmetrics.functional.classification import multiclass_calibration_error
 
 from models.training.measure import fit_temperature, reliability
-from models.training.measure.calibration import LEAST, MOST, log_loss
+from models.training.measure.calibration import LEAST, MOST, calibrating_temperature, log_loss
 
 
 def honest(count: int, labels: int = 6) -> tuple[Tensor, Tensor]:
@@ -38,6 +38,13 @@ def test_always_right_and_always_wrong_have_bounds() -> None:
     logits = torch.tensor([[9.0, 0.0], [0.0, 9.0]])
     assert fit_temperature(logits, torch.tensor([0, 1])) == pytest.approx(LEAST)
     assert fit_temperature(logits, torch.tensor([1, 0])) == pytest.approx(MOST)
+
+
+def test_what_says_nothing_of_other_photos_is_not_used() -> None:
+    logits, truth = honest(400)
+    assert calibrating_temperature(logits, truth) == pytest.approx(fit_temperature(logits, truth))
+    assert calibrating_temperature(logits[:20], truth[:20]) is None
+    assert calibrating_temperature(logits, logits.argmax(dim=1)) is None
 
 
 def test_the_error_is_torchmetrics() -> None:

@@ -15,11 +15,12 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
-from models.errors import CheckpointError, TrainingError
+from models.errors import CheckpointError, DataError, TrainingError
 from models.predictor import load_predictors
 from models.spec import ModelSpec
 from models.training import probe
 from models.training.crew import crew
+from models.training.prepare import Prepared
 from models.training.recipe import Recipe, parse
 from models.training.told import Silence
 from models.training.train import Run
@@ -158,10 +159,64 @@ def test_a_folder_that_is_in_use_is_not_written_over(tmp_path: Path) -> None:
         train(recipe("classify", source, epochs=2), tmp_path / "run", resume=True)
 
 
+def test_a_run_does_not_go_on_with_other_photos_or_labels(tmp_path: Path) -> None:
+    source = write_class_folders(tmp_path / "bars")
+    wanted = recipe("classify", source, epochs=1)
+    train(wanted, tmp_path / "run")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()}
+    (source / "lying").rename(source / "zlying")
+    with pytest.raises(CheckpointError, match=r"is not what the run in \S+ began with"):
+        train(wanted, tmp_path / "run", resume=True)
+    assert {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()} == before
+
+
+def test_bad_data_leave_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(DataError):
+        train(recipe("classify", tmp_path / "nothere"), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CheckpointError, match="is a file"):
+        train(recipe("classify", tmp_path / "nothere"), tmp_path / "file")
+
+
+def test_validation_photos_without_objects_are_refused_before_training(tmp_path: Path) -> None:
+    table = write_boxes(tmp_path / "squares", 12)
+    head, *rows = table.read_text().splitlines()
+    splits = ["val" if number < 3 else "test" if number < 6 else "train" for number in range(12)]
+    empty = [
+        f"{row.split(',')[0]},,,,,,{split}" if split == "val" else f"{row},{split}"
+        for row, split in zip(rows, splits, strict=True)
+    ]
+    table.write_text("\n".join([f"{head},split", *empty]))
+    with pytest.raises(DataError, match="none of the 3 photos in val shows anything"):
+        train(recipe("detect", table), tmp_path / "run")
+
+
+@pytest.mark.parametrize("loaders", ["0", "1"])
+def test_a_photo_that_goes_while_it_trains_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loaders: str
+) -> None:
+    monkeypatch.setenv("TAGMILL_LOADERS", loaders)
+    source = write_class_folders(tmp_path / "bars")
+
+    class Thief(Silence):
+        def prepared(self, data: Prepared, resumed: int) -> None:
+            if not resumed:
+                (source / "lying" / "bar-000.png").rename(tmp_path / "stolen.png")
+                for path in source.glob("*/*.png"):
+                    path.write_bytes(path.read_bytes()[:100])
+
+    wanted = recipe("classify", source, epochs=1)
+    with crew("cpu") as ours, pytest.raises(TrainingError, match=r"^\S+ was read when the run began") as told:
+        Run(wanted, tmp_path / "run", ours, Thief()).train()
+    assert "\n" not in str(told.value)
+
+
 def test_a_checkpoint_of_another_architecture_is_named(tmp_path: Path) -> None:
     source = write_class_folders(tmp_path / "bars")
     train(recipe("classify", source, epochs=1), tmp_path / "one")
-    other = recipe("classify", source, epochs=2, **{"network.builder": "torchvision:mobilenet_v3_small"})
+    network = {"network.builder": "torchvision:mobilenet_v3_small", "network.pretrained": "none"}
+    other = recipe("classify", source, epochs=2, **network)
     (tmp_path / "two").mkdir()
     (tmp_path / "two" / "recipe.yaml").write_text(other.to_yaml())
     (tmp_path / "two" / "checkpoint.pt").write_bytes((tmp_path / "one" / "checkpoint.pt").read_bytes())
