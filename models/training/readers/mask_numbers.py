@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,8 @@ from models.training.readers.sources import read_values
 from models.training.samples import IGNORED
 
 FOREGROUND = "foreground"
+MOST_UNNAMED = 20
+"""No label without a name has a number beyond this one where 255 stands beside it; nor are there more of them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,11 +30,15 @@ class Numbers:
 
 
 def find_numbers(names: Sequence[str], masks: Sequence[Path], folder: Path) -> Numbers:
-    """With two names or more the numbers count from 1; else all masks are read for the numbers in them."""
+    """With two names or more the numbers count from 1; else all masks are read for the numbers in them.
+
+    Raises DataError: there is no number but 0; or nothing is named, and the numbers are rather shades of grey.
+    """
     plain = np.arange(256, dtype=np.uint8)
     if len(names) > 1:
         return Numbers(tuple(names), plain)
-    found = sorted({value for part in _surveyed(masks) for value in part} - {0})
+    every = {value for part in _surveyed(masks) for value in part}
+    found = sorted(every - {0})
     if not found:
         raise DataError(f"no mask in {folder} has a number but 0; draw the labels with numbers from 1 on")
     if len(found) == 1:
@@ -40,9 +46,20 @@ def find_numbers(names: Sequence[str], masks: Sequence[Path], folder: Path) -> N
         return Numbers(tuple(names) or (FOREGROUND,), plain)
     if names:
         return Numbers(tuple(names), plain)
+    _check_numbers(every, folder)
     numbers = [value for value in found if value != IGNORED]
     plain[numbers] = np.arange(1, len(numbers) + 1)
     return Numbers(tuple(map(str, numbers)), plain)
+
+
+def _check_numbers(every: Set[int], folder: Path) -> None:
+    """Black and white with smooth edges has 0, 255 and what lies between; VOC's labels are 1 to 20, beside 255."""
+    numbers = every - {0, IGNORED}
+    if len(numbers) > MOST_UNNAMED or (every >= {0, IGNORED} and max(numbers) > MOST_UNNAMED):
+        raise DataError(
+            f"the masks in {folder} hold {len(every)} different numbers from {min(every)} to {max(every)}, as smooth "
+            "edges give; save them without smoothing (nearest neighbour), or name the labels in labels.txt"
+        )
 
 
 def read_names(path: Path) -> list[str]:

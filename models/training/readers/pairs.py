@@ -2,8 +2,9 @@
 
 `labels.txt` beside them names the labels, one a line, from number 1 on; a first line `background` is number 0.
 Without it labels are called by their numbers, and the label of masks with one number only is `foreground`. That
-number may be 255, as in black and white masks; else 255 is for pixels that nobody judged. For detect, each
-connected area of a label is one object. Folders `train`, `val` and `test` within `images` and `masks` are splits.
+number may be 255, as in black and white masks; else 255 is for pixels that nobody judged. Without names, numbers that
+look like shades of grey are refused. For detect, each connected area of a label is one object. Folders `train`, `val`
+and `test` within `images` and `masks` are splits.
 """
 
 from __future__ import annotations

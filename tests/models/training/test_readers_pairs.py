@@ -14,7 +14,7 @@ from models.predictions import Box
 from models.training.looking import look
 from models.training.readers.components import areas
 from models.training.readers.run_lengths import drawn
-from models.training.samples import IGNORED, LabelledPhotos
+from models.training.samples import IGNORED, LabelledPhotos, TrainableTask
 from tests.models.training.labelled import codes, read_as, write_photo
 
 
@@ -54,9 +54,11 @@ def seen(found: LabelledPhotos) -> list[list[int]]:
         (None, [of(255, mode="1"), of(255, mode="1")], ("foreground",), [[0, 1], [0, 1]]),
         (None, [of(255, mode="RGB"), of(255, mode="RGBA")], ("foreground",), [[0, 1], [0, 1]]),
         (None, [of(2, 4, mode="I;16"), of(2)], ("2", "4"), [[0, 1, 2], [0, 1]]),
+        (None, [of(1, 20, 255), of(2)], ("1", "2", "20"), [[0, 1, 3, 255], [0, 2]]),
+        (None, [of(60, 120), of(180)], ("60", "120", "180"), [[0, 1, 2], [0, 3]]),
     ],
     ids=["names", "background is 0", "white", "white is ignored", "unnamed white", "unnamed one", "unnamed numbers",
-         "one bit", "grey in colours", "16 bits"],
+         "one bit", "grey in colours", "16 bits", "VOC", "far apart"],
 )  # fmt: skip
 def test_what_numbers_mean(
     tmp_path: Path,
@@ -69,6 +71,35 @@ def test_what_numbers_mean(
     assert found.labels == labels
     assert seen(found) == values
     assert not look(found).problems
+
+
+SMOOTH = Image.fromarray(np.eye(8, dtype=np.uint8) * 255).resize((40, 30), Image.Resampling.BICUBIC)
+MANY = Image.fromarray(np.repeat(np.arange(22, dtype=np.uint8)[:, None], 22, axis=1))
+
+
+@pytest.mark.parametrize(
+    ("mask", "said"),
+    [
+        (SMOOTH, " from 0 to 255"),
+        (of(255, 128), " 3 different numbers from 0 to 255"),
+        (MANY, " 23 different numbers"),
+    ],
+    ids=["smooth edges", "one shade", "many"],
+)
+@pytest.mark.parametrize("task", ["segment", "detect"])
+def test_shades_of_grey_are_no_labels(
+    tmp_path: Path, task: TrainableTask, mask: Image.Image, said: str
+) -> None:
+    with pytest.raises(DataError) as caught:
+        read_as(task, write(tmp_path, a=mask, b=of(255)))
+    assert str(caught.value).startswith(f"the masks in {tmp_path} hold ")
+    assert said in str(caught.value)
+    assert "save them without smoothing (nearest neighbour), or name the labels in" in str(caught.value)
+
+
+def test_many_numbers_with_names(tmp_path: Path) -> None:
+    names = [f"label {k}" for k in range(1, 22)]
+    assert read_as("segment", write(tmp_path, "\n".join(names), a=MANY)).labels == tuple(names)
 
 
 def test_palettes_are_numbers(tmp_path: Path) -> None:
