@@ -6,18 +6,17 @@ import hashlib
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from models.decode import Photo
 from models.training import checking
 from models.training.hashes import THUMBNAIL, difference_hashes, thumbnail
 from models.training.left_out import LeftOut
-from models.training.samples import LabelledPhotos, Problem, Sample
+from models.training.samples import LabelledPhotos, Mask, MaskSource, Problem, Sample
 
 MIN_SIDE = 128
 """Photos are decoded to at least this many pixels at the shorter side: enough to know a copy at half the size again."""
@@ -32,6 +31,7 @@ class Looks:
 
     `sizes` int32 (n, 2): width and height as shown. `digests` uint8 (n, 16): of the decoded pixels. `thumbnails`
     uint8 (n, 16, 16), grey, and `hashes` uint64 (n,): see `models.training.hashes`. `labels`: those in each photo.
+    `masks`: a digest of the label of every pixel of its mask, None where a photo has no mask.
     """
 
     sizes: npt.NDArray[np.int32]
@@ -39,6 +39,7 @@ class Looks:
     thumbnails: npt.NDArray[np.uint8]
     hashes: npt.NDArray[np.uint64]
     labels: tuple[tuple[str, ...], ...]
+    masks: tuple[bytes | None, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,7 +57,25 @@ class _Seen(NamedTuple):
     digest: bytes
     thumbnail: bytes
     labels: tuple[str, ...]
+    mask: bytes | None
     problems: tuple[Problem, ...]
+
+
+@dataclass(slots=True, eq=False)
+class _Read:
+    """A mask that leaves a digest when it is read: reading it once more would take as long as all checks."""
+
+    source: MaskSource
+    digest: bytes | None = None
+
+    @property
+    def name(self) -> str:
+        return self.source.name
+
+    def load(self) -> Mask:
+        mask = self.source.load()
+        self.digest = _digest(mask)
+        return mask
 
 
 def look(
@@ -90,17 +109,19 @@ def _see(sample: Sample, names: Sequence[str], min_side: int) -> _Seen | Problem
         photo = checking.load(sample, min_side)
         checking.size(sample, photo)
         sample, problems = checking.boxes(sample, photo)
-        labels = checking.labels(sample, photo, names)
+        mask = _Read(sample.mask) if sample.mask is not None else None
+        labels = checking.labels(replace(sample, mask=mask), photo, names)
     except LeftOut as why:
         return why.at(sample.origin)
     size = (photo.width, photo.height)
-    return _Seen(sample, size, _digest(photo), thumbnail(photo.pixels), labels, problems)
+    digest, small = _digest(photo.pixels), thumbnail(photo.pixels)
+    return _Seen(sample, size, digest, small, labels, mask.digest if mask else None, problems)
 
 
-def _digest(photo: Photo) -> bytes:
+def _digest(pixels: npt.NDArray[np.uint8]) -> bytes:
     """The same for the same pixels only; two photos of one colour may differ in nothing but their size."""
-    made = hashlib.blake2b(repr(photo.pixels.shape).encode(), digest_size=_DIGEST)
-    made.update(photo.pixels.data)
+    made = hashlib.blake2b(repr(pixels.shape).encode(), digest_size=_DIGEST)
+    made.update(np.ascontiguousarray(pixels).data)
     return made.digest()
 
 
@@ -112,6 +133,7 @@ def _looks(seen: Sequence[_Seen]) -> Looks:
         thumbnails=thumbnails,
         hashes=difference_hashes(thumbnails),
         labels=tuple(one.labels for one in seen),
+        masks=tuple(one.mask for one in seen),
     )
 
 

@@ -14,8 +14,9 @@ from models.training.facts import DataFacts, SplitFacts
 from models.training.folder import RunFolder
 from models.training.looking import Looked, look
 from models.training.readers import read
+from models.training.readers.runs import digest
 from models.training.recipe import Recipe
-from models.training.samples import SPLITS, LabelledPhotos, Problem, Sample, Split
+from models.training.samples import SPLITS, Instance, LabelledPhotos, Problem, Sample, Split
 from models.training.split import Parts
 
 
@@ -124,15 +125,21 @@ def _chosen(samples: Sequence[Sample], indices: Iterable[int]) -> tuple[Sample, 
 
 
 def _fingerprint(looked: Looked, parts: Parts) -> str:
-    """Of pixels and labels of all splits, in whatever order they were read."""
+    """Of pixels, masks and labels of all splits, in whatever order and from whatever folder they were read."""
     lines = sorted(
-        f"{name} {looked.looks.digests[k].tobytes().hex()} {_said(looked.samples[k])}"
+        f"{name} {looked.looks.digests[k].tobytes().hex()} {_said(looked, k)}"
         for name, chosen in (("train", parts.train), ("val", parts.val), ("test", parts.test))
         for k in chosen
     )
     return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def _said(sample: Sample) -> str:
-    boxes = [(one.label, one.box) for one in sample.instances or ()]
-    return repr((sample.label, boxes, sample.mask.name if sample.mask else None))
+def _said(looked: Looked, index: int) -> str:
+    """What people say of one photo. The numbers in a mask mean labels, so those belong to it."""
+    sample, mask = looked.samples[index], looked.looks.masks[index]
+    objects = sorted(map(_object, sample.instances or ()), key=repr)
+    return repr((sample.label, objects, mask and (mask.hex(), looked.looks.labels[index])))
+
+
+def _object(one: Instance) -> tuple[object, ...]:
+    return (one.label, one.box) if one.rle is None else (one.label, one.box, digest(one.rle))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
@@ -46,11 +47,26 @@ class Outline(Mapping[str, Any]):
             self._counts = _counts(self._drawing, *self._size)
         return self._counts
 
+    def drawn_as(self) -> Iterator[bytes]:
+        """What it is made from, without making anything."""
+        if isinstance(self._drawing, Mapping):
+            yield repr(self._drawing["counts"]).encode()
+        else:
+            yield from (array("d", polygon).tobytes() for polygon in self._drawing)
+
     def __iter__(self) -> Iterator[str]:
         return iter(("size", "counts"))
 
     def __len__(self) -> int:
         return 2
+
+
+def digest(rle: Mapping[str, Any]) -> str:
+    """The same for the same drawing of the same size."""
+    made = hashlib.blake2b(repr(rle["size"]).encode(), digest_size=16)
+    for part in rle.drawn_as() if isinstance(rle, Outline) else [repr(rle["counts"]).encode()]:
+        made.update(len(part).to_bytes(8, "big") + part)
+    return made.hexdigest()
 
 
 def _counts(drawing: Drawing, height: int, width: int) -> bytes | str:

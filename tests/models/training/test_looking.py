@@ -169,6 +169,21 @@ def test_masks_are_read_for_their_labels(tmp_path: Path) -> None:
     assert found.looks.labels == (("shoe",),)
 
 
+def test_the_digest_of_a_mask_is_that_of_its_labels(tmp_path: Path) -> None:
+    path = write_photo(tmp_path / "a.png")
+    white = PLAIN.copy()
+    white[255] = 1
+    masks = []
+    for name, value, values in (("one", 1, PLAIN), ("white", 255, white), ("two", 2, PLAIN)):
+        Image.new("L", (40, 30), value).save(tmp_path / f"{name}.png")
+        masks.append(MaskFile(tmp_path / f"{name}.png", values))
+    found = looked(*(sample(path, mask=mask) for mask in masks), sample(path, label="bag"), task="segment")
+    one, same, other, none = found.looks.masks
+    assert one == same != other
+    assert none is None
+    assert [kept.mask for kept in found.samples] == [*masks, None]
+
+
 def test_hashes_survive_what_shops_do_to_photos(tmp_path: Path) -> None:
     pixels = np.array(Image.open(write_photo(tmp_path / "a.png", 3, (400, 300))))
     file = BytesIO()
