@@ -3,14 +3,16 @@
     python -m models.starter.shelf_set --out shelf
 
 Training photos show products of Fashion-MNIST's training split; test photos show those of its test split, on kinds of
-surfaces that no training photo has. `boxes.csv` is for detect, the folder itself (`images`, `masks`) for segment.
+surfaces that no training photo has. `boxes.csv` is for detect, with the type of a product as its label;
+`products.csv` has the same boxes, each with the label `product`. The folder itself (`images`, `masks`) is for
+segment.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -27,6 +29,7 @@ HELD_OUT = (tiles, cloth, speckle)
 KNOWN = tuple(surface for surface in SURFACES if surface not in HELD_OUT)
 STYLE = ShelfStyle(sides=(320, 512), products=(1, 6), scale=(0.18, 0.55))
 QUALITY = 92
+PRODUCT = "product"
 COLUMNS = ("image", "label", "left", "top", "right", "bottom", "split")
 
 
@@ -62,11 +65,19 @@ def write(shelf: Shelf, count: int, processes: int) -> list[tuple[object, ...]]:
         return [row for rows in found for row in rows]
 
 
+def write_tables(folder: Path, rows: Sequence[tuple[object, ...]]) -> None:
+    """`boxes.csv`, where labels are types, and `products.csv`, where each is `product`."""
+    unnamed = [(image, PRODUCT, *rest) for image, _, *rest in rows]
+    for name, table in (("boxes.csv", rows), ("products.csv", unnamed)):
+        with (folder / name).open("w", newline="") as file:
+            csv.writer(file).writerows([COLUMNS, *table])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--out", type=Path, required=True, help="folder for images, masks and boxes.csv")
+    parser.add_argument("--out", type=Path, required=True, help="folder for images, masks and both tables")
     parser.add_argument("--fashion-mnist", type=Path, help="folder with the four gzipped IDX files")
     parser.add_argument("--train", type=int, default=6000, help="photos to learn from")
     parser.add_argument("--test", type=int, default=500, help="photos to measure on")
@@ -80,9 +91,8 @@ def main() -> None:
     for split, count, seed in counts:
         shelf = Shelf(told.out, split, load_fashion_mnist(split, told.fashion_mnist), seed)
         rows += write(shelf, count, told.processes)
-    with (told.out / "boxes.csv").open("w", newline="") as file:
-        csv.writer(file).writerows([COLUMNS, *rows])
-    (told.out / "labels.txt").write_text("product\n")
+    write_tables(told.out, rows)
+    (told.out / "labels.txt").write_text(f"{PRODUCT}\n")
     print(f"wrote {told.train} training and {told.test} test photos to {told.out}")
 
 
