@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 from psycopg2.errors import LockNotAvailable
@@ -39,14 +40,41 @@ def uploading(engine: sa.Engine) -> Iterator[sa.Connection]:
             connection.invalidate()
 
 
+@dataclass(frozen=True, slots=True)
+class Training:
+    """The right to be the only scheduled training; it is lost with the session, as when Postgres starts anew."""
+
+    connection: sa.Connection
+
+    def holds(self) -> bool:
+        """Whether it is still ours. Not where Postgres does not answer, or answers on another session by now."""
+        try:
+            found = bool(self.connection.scalar(_HOLDS_TRAINING))
+            self.connection.commit()
+        except DBAPIError:
+            self.connection.rollback()
+            return False
+        return found
+
+
+_HOLDS_TRAINING = sa.text(
+    f"""
+    SELECT EXISTS (
+        SELECT FROM pg_locks WHERE locktype = 'advisory' AND classid = 0 AND objid = {_TRAINING} AND objsubid = 1
+        AND pid = pg_backend_pid() AND granted
+    )
+    """
+)
+
+
 @contextmanager
-def training(engine: sa.Engine) -> Iterator[bool]:
-    """Whether this is the only scheduled training, until the block ends; the lock belongs to the session."""
+def training(engine: sa.Engine) -> Iterator[Training | None]:
+    """The right to train until the block ends, None where another has it; the lock belongs to the session."""
     with engine.connect() as connection:
         try:
             free = bool(connection.scalar(sa.text(f"SELECT pg_try_advisory_lock({_TRAINING})")))
             connection.commit()  # a training takes hours: it keeps no transaction open
-            yield free
+            yield Training(connection) if free else None
         finally:
             with suppress(
                 DBAPIError

@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 import yaml
 
 from catalog import jobs, locks, versions
+from models.errors import TrainingError
 from tests.catalog.shop import rows
 from tests.workers.conftest import tiny_recipe
 from tests.workers.labelled import add_bars
@@ -57,7 +59,7 @@ def summaries(runtime: Runtime) -> list[Any]:
 
 
 def run_folder() -> Path:
-    return home() / "retrain" / "bars-20261122T0300"
+    return home() / "retrain" / "20261122T0300"
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
@@ -109,9 +111,8 @@ def test_what_a_killed_trainer_left_behind_is_gone_on_with(due: Callable[..., Ru
     trainer.wait(10)
     wait_for(lambda: not trainings(), 10)
     wait_for(lambda: left_behind(runtime) == [SUNDAY])
-    began = (run_folder() / "recipe.yaml").stat().st_mtime_ns
     retrain(runtime, SUNDAY, never)
-    assert (run_folder() / "recipe.yaml").stat().st_mtime_ns == began
+    assert run_folder().with_suffix(".log").read_text().count("epoch   1/30") == 1  # it did not begin anew
     assert registered(runtime) == [("bars@1", "candidate")]
     assert (len(summaries(runtime)), left_behind(runtime)) == (1, [])
 
@@ -131,14 +132,14 @@ def trainings() -> list[int]:
 def test_a_trainer_that_is_stopped_leaves_the_training_to_its_successor(
     due: Callable[..., Runtime], tmp_path: Path
 ) -> None:
-    """Which goes on by the recipe that it began with, whatever the file says by then."""
+    """Which goes on by the recipe that it began with, whatever the file says by then, be it another name."""
     runtime = due(epochs=30)
     retrain(runtime, SUNDAY, (run_folder() / "checkpoint.pt").exists)
     assert summaries(runtime) == [None]
     assert left_behind(runtime) == [SUNDAY]
     assert not trainings()
     assert not (run_folder() / "spec.yaml").exists()
-    (tmp_path / "recipe.yaml").write_text(tiny_recipe("", epochs=31).to_yaml())
+    (tmp_path / "recipe.yaml").write_text(tiny_recipe("", epochs=31, name="stripes").to_yaml())
     retrain(runtime, SUNDAY, never)
     assert yaml.safe_load((run_folder() / "recipe.yaml").read_text())["epochs"] == 30
     assert registered(runtime) == [("bars@1", "candidate")]
@@ -162,7 +163,7 @@ def test_a_training_that_fails_is_over_and_says_why(due: Callable[..., Runtime])
         (failure,) = jobs.failures(connection, None, 5)
     assert failure.source == "bars"
     assert "lead to no photo" in failure.reason
-    assert "bars-20261122T0300.log" in failure.reason
+    assert "20261122T0300.log" in failure.reason
     assert (registered(runtime), left_behind(runtime)) == ([], [])
 
 
@@ -183,7 +184,82 @@ def test_a_recipe_that_cannot_be_read_is_said_once(
 
 def test_while_another_trains_nothing_is_begun(due: Callable[..., Runtime]) -> None:
     runtime = due(bars=0)
-    with locks.training(runtime.engine) as free:
-        assert free
+    with locks.training(runtime.engine) as lock:
+        assert lock is not None
+        assert lock.holds()
         retrain(runtime, SUNDAY, never)
     assert summaries(runtime) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("TAGMILL_DATABASE_URL", "postgresql+psycopg2://a:b@127.0.0.1:1/x"),
+        ("TAGMILL_S3_ENDPOINT", "http://127.0.0.1:1"),
+    ],
+)
+def test_while_a_service_is_away_the_training_waits_for_it(
+    due: Callable[..., Runtime], monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    """It is away for the process that exports and trains."""
+    runtime = due(bars=4)
+    with monkeypatch.context() as away:
+        away.setenv(name, value)
+        retrain(runtime, SUNDAY, never)
+    assert summaries(runtime) == [None]
+    assert left_behind(runtime) == [SUNDAY]
+
+
+def test_folders_and_columns_of_the_recipe_are_not_those_of_the_catalog(due: Callable[..., Runtime]) -> None:
+    """A run's recipe.yaml, made with --photos, serves as well."""
+    columns = {"image": "file", "label": "kind"}
+    runtime = due(**{"data.photos": "/nowhere", "data.columns": columns})
+    retrain(runtime, SUNDAY, never)
+    assert registered(runtime) == [("bars@1", "candidate")]
+
+
+@pytest.mark.parametrize(
+    ("ends", "error", "sentence"),
+    [
+        ("os.kill(os.getpid(), 9)", running.Stopped, "signal 9 killed it: said last"),
+        ("sys.exit(75)", running.Stopped, "a service is away: said last"),
+        ("sys.exit(130)", running.Stopped, "asked to stop"),
+        ("sys.exit(1)", TrainingError, "ended with code 1: said last"),
+        ("sys.exit(2)", TrainingError, "ended with code 2: said last"),
+    ],
+)
+def test_how_a_training_ends_says_whether_to_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ends: str, error: type[Exception], sentence: str
+) -> None:
+    says = f"import os, sys; print('said last', file=sys.stderr, flush=True); {ends}"
+    monkeypatch.setattr(running, "COMMAND", (sys.executable, "-c", says))
+    with pytest.raises(error, match=sentence):
+        running.train([], tmp_path / "log", never)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_who_lost_the_lock_while_training_leaves_the_rest_to_who_has_it(
+    due: Callable[..., Runtime], finished_run: Path, monkeypatch: pytest.MonkeyPatch, fails: bool
+) -> None:
+    runtime = due(bars=0)
+
+    def trains_while_postgres_starts_anew(*_: Any) -> dict[str, Any]:
+        with runtime.engine.begin() as connection:
+            others = "pid <> pg_backend_pid() AND datname = current_database()"
+            connection.execute(
+                sa.text(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}")
+            )
+        if fails:
+            raise TrainingError("no luck")
+        run_folder().parent.mkdir(parents=True)
+        finished_run.rename(run_folder())
+        return {}
+
+    with monkeypatch.context() as patch:
+        patch.setattr(retraining, "train", trains_while_postgres_starts_anew)
+        retrain(runtime, SUNDAY, never)
+    assert (registered(runtime), summaries(runtime)) == ([], [None])
+    assert left_behind(runtime) == [SUNDAY]
+    if not fails:
+        retrain(runtime, SUNDAY, never)
+        assert registered(runtime) == [("bars@1", "candidate")]

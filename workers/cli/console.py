@@ -11,6 +11,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+OUTAGE = 75  # EX_TEMPFAIL of sysexits.h
+"""Exit code where a service was away: the same command may do when it is back."""
+
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from rich.markup import escape
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
-from catalog.errors import CatalogError
+from catalog.errors import CatalogError, StoreUnavailable
 from models.errors import ModelError, TrainingError
 from workers.cli import (
     backup,
@@ -30,7 +30,7 @@ from workers.cli import (
     trainer,
     worker,
 )
-from workers.cli.console import err, out
+from workers.cli.console import OUTAGE, err, out
 from workers.embedded.errors import ServiceError
 
 app = typer.Typer(
@@ -60,7 +60,7 @@ def _root(
 
 def main() -> None:
     """Run the command line. Exit codes: 0 done, 1 failed, 2 wrong usage, recipe or labels, 3 done but some
-    rows were refused."""
+    rows were refused, 75 Postgres or the object store was away: try again when it is back."""
     structlog.configure(
         logger_factory=structlog.PrintLoggerFactory(sys.stderr)
     )  # standard output is for results
@@ -68,13 +68,18 @@ def main() -> None:
         app()
     except TrainingError as error:  # mostly of the recipe or the data that were named
         _fail(str(error), code=2)
+    except StoreUnavailable as error:
+        _fail(str(error), code=OUTAGE)
     except (CatalogError, ModelError, ServiceError) as error:
         _fail(str(error))
     except ValidationError as error:
         _fail(_about_settings(error))
     except OperationalError as error:
         reason = str(error.orig).strip().splitlines()[0] if error.orig else str(error)
-        _fail(f"Postgres does not answer: {reason}. Run `tagmill up`, or check TAGMILL_DATABASE_URL.")
+        _fail(
+            f"Postgres does not answer: {reason}. Run `tagmill up`, or check TAGMILL_DATABASE_URL.",
+            code=OUTAGE,
+        )
     except ProgrammingError as error:
         reason = str(error.orig).strip().splitlines()[0] if error.orig else str(error)
         _fail(f"the database is not at this release's schema ({reason}). Run `tagmill migrate`.")

@@ -27,11 +27,11 @@ Ending = Callable[[], bool]
 def retrain(runtime: Runtime, scheduled_for: datetime, ending: Ending) -> None:
     """Do the training that was due then, unless another does it, or has done it.
 
-    A training that fails is closed with its reason. One that is stopped, or whose services go away, stays open, to be
-    gone on with: see `left_behind`.
+    A training that fails is closed with its reason. One that is stopped or killed, or whose services go away, stays
+    open, to be gone on with: see `left_behind`. So does one whose lock was lost meanwhile: another may be at it.
     """
-    with locks.training(runtime.engine) as free:
-        if not free:
+    with locks.training(runtime.engine) as lock:
+        if lock is None:
             log.info("another training is under way", scheduled_for=scheduled_for.isoformat())
             return
         with runtime.engine.begin() as connection:
@@ -40,7 +40,7 @@ def retrain(runtime: Runtime, scheduled_for: datetime, ending: Ending) -> None:
             log.info("this training is over", scheduled_for=scheduled_for.isoformat())
             return
         with structlog.contextvars.bound_contextvars(job=job_id):
-            _do(runtime, job_id, scheduled_for, ending)
+            _do(runtime, job_id, scheduled_for, ending, lock)
 
 
 def left_behind(runtime: Runtime) -> list[datetime]:
@@ -49,15 +49,17 @@ def left_behind(runtime: Runtime) -> list[datetime]:
         return schedules.left_behind(connection, SCHEDULE) if locks.nobody_trains(connection) else []
 
 
-def _do(runtime: Runtime, job_id: int, scheduled_for: datetime, ending: Ending) -> None:
+def _do(runtime: Runtime, job_id: int, scheduled_for: datetime, ending: Ending, lock: locks.Training) -> None:
     log.info("training begins", scheduled_for=scheduled_for.isoformat())
     try:
-        subject, summary = _train_and_publish(runtime, scheduled_for, ending)
-    except Stopped:
-        log.warning("training stopped; it goes on when a trainer runs")
+        subject, summary = _train_and_publish(runtime, scheduled_for, ending, lock)
+    except Stopped as reason:
+        log.warning("training stopped; it goes on when a trainer runs", reason=str(reason))
         return
     except ModelError as error:
         log.error("training failed", error=str(error))
+        if not lock.holds():
+            return  # another may do better, and has the last word
         subject, summary = _subject(runtime), {"error": str(error)}
     else:
         log.info("training done", **summary)
@@ -66,23 +68,26 @@ def _do(runtime: Runtime, job_id: int, scheduled_for: datetime, ending: Ending) 
 
 
 def _train_and_publish(
-    runtime: Runtime, scheduled_for: datetime, ending: Ending
+    runtime: Runtime, scheduled_for: datetime, ending: Ending, lock: locks.Training
 ) -> tuple[str, dict[str, Any]]:
     """The candidate's key, and what is kept of the run."""
-    reference = wanted(runtime)
-    name = recipe.load(reference).name
-    folder = RunFolder(home() / SCHEDULE / f"{name}-{scheduled_for:%Y%m%dT%H%M}")
+    # Not by the model's name, which may be another when the training is gone on with.
+    folder = RunFolder(home() / SCHEDULE / f"{scheduled_for:%Y%m%dT%H%M}")
     figures: dict[str, Any] = {}
     if not folder.finished:  # else only publishing was left to do
         log_file = folder.path.with_suffix(".log")
-        figures = train(_arguments(folder, reference), log_file, ending).get("after", {})
+        figures = train(_arguments(runtime, folder), log_file, ending).get("after", {})
+    if not lock.holds():
+        raise Stopped("its lock was lost with the connection to Postgres")
     version, new = publish(runtime, folder.path, {})
     return version.key, {"model": version.key, "new": new, "run": str(folder.path), "figures": figures}
 
 
-def _arguments(folder: RunFolder, reference: str) -> list[str]:
+def _arguments(runtime: Runtime, folder: RunFolder) -> list[str]:
     if folder.recipe.exists():
         return ["--resume", "--out", str(folder.path)]
+    reference = wanted(runtime)
+    recipe.load(reference)  # what is wrong with it is said in its own words
     return ["--from-catalog", "--recipe", reference, "--out", str(folder.path)]
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from models.errors import TrainingError
+from workers.cli.console import OUTAGE
 
 # -P: a folder `workers` where the trainer happens to stand is not ours.
 COMMAND = (sys.executable, "-P", "-m", "workers.training.leash")
@@ -22,13 +23,18 @@ _TAIL = 2_000
 
 
 class Stopped(Exception):
-    """Go on with the run later: it was asked to stop, and is as it was after its last whole epoch."""
+    """Go on with the run later: it was asked to stop, killed, or could not reach a service.
+
+    It is as it was after its last whole epoch.
+    """
 
 
 def train(arguments: Sequence[str], log: Path, ending: Callable[[], bool]) -> dict[str, Any]:
     """Run it to its end; returns the document of `--json`. Standard error goes to `log`.
 
-    Raises Stopped once `ending()`, TrainingError with what it said last where it fails.
+    Raises:
+        Stopped: `ending()`, a service is away, or something killed the process alone, such as want of memory.
+        TrainingError: it fails; with what it said last.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as errors:
@@ -45,7 +51,11 @@ def train(arguments: Sequence[str], log: Path, ending: Callable[[], bool]) -> di
             process.kill()
             process.wait()
     if process.returncode == _STOPPED:
-        raise Stopped
+        raise Stopped("it was asked to stop")
+    if process.returncode == OUTAGE:
+        raise Stopped(f"a service is away: {_last_words(log)}")
+    if process.returncode < 0:
+        raise Stopped(f"signal {-process.returncode} killed it: {_last_words(log)}")
     if process.returncode:
         raise TrainingError(f"training ended with code {process.returncode}: {_last_words(log)}")
     return _document(said)
@@ -63,7 +73,7 @@ def _wait(process: subprocess.Popen[bytes], ending: Callable[[], bool]) -> bytes
         process.communicate(timeout=PATIENCE_SECONDS)
     except subprocess.TimeoutExpired:
         process.kill()
-    raise Stopped
+    raise Stopped("it was asked to stop")
 
 
 def _last_words(log: Path) -> str:
