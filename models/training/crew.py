@@ -6,13 +6,19 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TypeVar
 
 import torch
 from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from models.errors import TrainingError
+
 T = TypeVar("T")
+
+PATIENCE = timedelta(hours=12)
+"""The others wait so long for the lead, which exports, teaches and validates alone; torchrun notices one that dies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +52,21 @@ class Crew:
         return told
 
 
+def on_gpu(device: str) -> bool:
+    """Whether `device` (auto, cpu or cuda) means a GPU here. Raises TrainingError for `cuda` where there is none."""
+    available = torch.cuda.is_available()
+    if device == "cuda" and not available:
+        raise TrainingError("--device cuda: torch sees no GPU here; choose cpu or auto")
+    return available and device != "cpu"
+
+
 @contextmanager
 def crew(device: str = "auto") -> Iterator[Crew]:
-    """This process' place among those that torchrun started, or alone. `device`: auto, cpu or cuda."""
-    cuda = device == "cuda" or (device == "auto" and torch.cuda.is_available())
+    """This process' place among those that torchrun started, or alone. `device`: auto, cpu or cuda.
+
+    Raises TrainingError where there is no such device.
+    """
+    cuda = on_gpu(device)
     local = int(os.environ.get("LOCAL_RANK", "0"))
     place = torch.device("cuda", local) if cuda else torch.device("cpu")
     if "WORLD_SIZE" not in os.environ:
@@ -57,7 +74,7 @@ def crew(device: str = "auto") -> Iterator[Crew]:
         return
     if cuda:
         torch.cuda.set_device(place)
-    distributed.init_process_group("nccl" if cuda else "gloo")
+    distributed.init_process_group("nccl" if cuda else "gloo", timeout=PATIENCE)
     try:
         yield Crew(place, distributed.get_rank(), distributed.get_world_size())
     finally:

@@ -76,7 +76,9 @@ def _save(path: Path, answer: Segmentation) -> None:
 
 
 def _link(link: Path, target: Path) -> None:
+    """In place of the link that is there, if one is; it is never missing, also where two do it at once."""
     link.parent.mkdir(parents=True, exist_ok=True)
-    if link.is_symlink():
-        link.unlink()
-    link.symlink_to(target, target_is_directory=True)
+    with tempfile.TemporaryDirectory(dir=link.parent, prefix=".linking-") as place:
+        fresh = Path(place) / link.name
+        fresh.symlink_to(target, target_is_directory=True)
+        fresh.replace(link)
