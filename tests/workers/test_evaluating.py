@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
-from models.errors import DataError
+from models.errors import DataError, TrainingError
 from models.training.evaluate import data_for, evaluate
 from workers.runtime import Runtime
 from workers.training.evaluating import predictor_for
@@ -84,3 +85,22 @@ def test_data_that_are_not_there_are_named(finished_run: Path, tmp_path: Path) -
     predictor, spec = predictor_for(str(finished_run), "cpu"), spec_of(finished_run)
     with pytest.raises(DataError, match="there is nothing at"):
         evaluate(predictor, data_for(spec, str(tmp_path / "nothing"), None))
+
+
+@pytest.mark.parametrize("missing", ["o/missing", "Missing", "bars@one", "../bars"])
+def test_a_run_that_is_not_there_is_named_and_no_service_is_asked(tmp_path: Path, missing: str) -> None:
+    with pytest.raises(TrainingError, match=f"there is no run in {missing}; name the folder"):
+        predictor_for(str(missing), "cpu")
+
+
+def test_altered_weights_of_a_run_are_wrong_usage_as_for_train(finished_run: Path) -> None:
+    with (finished_run / "weights.safetensors").open("ab") as file:
+        file.write(b"!")
+    with pytest.raises(TrainingError, match="SHA-256"):
+        predictor_for(str(finished_run), "cpu")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_gpu_that_is_not_there_is_a_sentence(finished_run: Path) -> None:
+    with pytest.raises(TrainingError, match="torch sees no GPU here"):
+        predictor_for(str(finished_run), "cuda")

@@ -11,6 +11,7 @@ from rich.markup import escape
 
 from models.errors import TrainingError
 from workers.cli.console import err, out, print_json, table
+from workers.cli.options import Device
 
 if TYPE_CHECKING:
     from models.training.facts import Report
@@ -46,7 +47,7 @@ def evaluate(
     folder: Annotated[
         Path | None, typer.Option("--out", help="The report's folder; default evaluations/MODEL-1, -2, …")
     ] = None,
-    device: Annotated[str, typer.Option(help="cpu, cuda or auto.")] = "auto",
+    device: Annotated[Device, typer.Option(help="Where it runs; auto: a GPU if there is one.")] = Device.AUTO,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Measure a model on labelled photos, and write the same report that a training run has.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,8 +14,11 @@ from rich.progress import Progress
 
 from models.errors import BuilderError, RecipeError, SpecError, TrainingError, WeightsError
 from workers.cli.console import duration, err, out, print_json, table
+from workers.cli.options import Device
 
 RUNS = Path("runs")
+STARTS = ("none", "starter", "published")
+"""What `network.pretrained` may say that is no file."""
 
 
 def register(app: typer.Typer) -> None:
@@ -54,7 +58,7 @@ def train(
     resume: Annotated[
         bool, typer.Option(help="Go on with the run in --out after its last whole epoch.")
     ] = False,
-    device: Annotated[str, typer.Option(help="cpu, cuda or auto.")] = "auto",
+    device: Annotated[Device, typer.Option(help="Where it runs; auto: a GPU if there is one.")] = Device.AUTO,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Train a model on labelled photos, measure it on photos it never saw, and write a report.
@@ -77,14 +81,14 @@ def train(
     with crew(device) as ours:
         wanted = _recipe(task, recipe, folder, resume=resume)
         told = _changes(changes, {"name": name, "epochs": epochs, "data.source": data, "data.photos": photos})
-        if from_catalog:
-            told["data.source"] = _exported(wanted)
-        if teacher is not None:
-            told["data.source"] = _taught(wanted, teacher, data, device)
-        wanted = _rooted(wanted.with_changes(told))
-        place = folder or _next(wanted.name)
         if ours.parts > 1 and folder is None:
             raise TrainingError("several processes need one --out")
+        if from_catalog:
+            told |= _made(_by_lead(ours, lambda: _exported(wanted)))
+        if teacher is not None:
+            told |= _made(_by_lead(ours, lambda: _taught(wanted, teacher, data, device)))
+        wanted = _rooted(wanted.with_changes(told))
+        place = folder or _next(wanted.name)
         report = _run(wanted, place, ours, resume=resume)
     if report is None:  # not the lead
         return
@@ -136,8 +140,30 @@ def _changes(pairs: list[str] | None, shortcuts: dict[str, Any]) -> dict[str, An
         field, equals, text = pair.partition("=")
         if not equals:
             raise RecipeError(f"--set {pair}: write FIELD=VALUE, such as optimise.rate=0.01")
-        found[field.strip()] = yaml.safe_load(text)
+        try:
+            found[field.strip()] = yaml.safe_load(text)
+        except (yaml.YAMLError, ValueError) as error:  # ValueError: of a date such as 2026-02-30
+            first = " ".join(str(error).split())
+            raise RecipeError(f"--set {pair}: the value is no YAML ({first})") from None
     return found
+
+
+def _by_lead(ours: Any, make: Callable[[], str]) -> str:
+    """The path that the lead makes, for all processes: else each would fetch the same photos."""
+    try:
+        path = make() if ours.leads else ""
+    except Exception:
+        ours.tell("")  # or they would wait for it
+        raise
+    told: str = ours.tell(path)
+    if not told:
+        raise typer.Exit  # the lead says why, and ends with the code; torchrun heeds it
+    return told
+
+
+def _made(source: str) -> dict[str, Any]:
+    """Labelled photos of our own making: what the recipe said of others' folders and columns is not true of them."""
+    return {"data.source": source, "data.photos": None, "data.columns": {}}
 
 
 def _exported(wanted: Any) -> str:
@@ -179,9 +205,14 @@ def _rooted(wanted: Any) -> Any:
         raise RecipeError(
             "--data is missing: a folder, a .csv, .parquet or COCO .json file, or torchvision:NAME"
         )
+    paths = {
+        "data.source": wanted.data.source,
+        "data.photos": wanted.data.photos,
+        "network.pretrained": None if wanted.network.pretrained in STARTS else wanted.network.pretrained,
+    }
     found = {
-        f"data.{field}": str(Path(value).expanduser().absolute())
-        for field, value in (("source", wanted.data.source), ("photos", wanted.data.photos))
+        field: str(Path(value).expanduser().absolute())
+        for field, value in paths.items()
         if value and not value.startswith("torchvision:")
     }
     return wanted.with_changes(found)
