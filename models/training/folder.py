@@ -73,14 +73,15 @@ class RunFolder:
             )
 
     def begin(self, recipe: Recipe) -> None:
-        """Make the folder, with its recipe. Raises TrainingError."""
+        """Make the folder, with its recipe, unless it is there. Raises TrainingError."""
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise TrainingError(
                 f"cannot make the folder {self.path}: {error.strerror}; name another --out"
             ) from None
-        self.write(self.recipe, recipe.to_yaml().encode())
+        if not self.recipe.exists():
+            self.write(self.recipe, recipe.to_yaml().encode())
 
     def write(self, path: Path, data: bytes) -> None:
         self._replace(path, lambda file: file.write(data))
