@@ -26,7 +26,6 @@ COMMON = {
     "preprocessing.fit": "squash",
     "augment.crop": "none",
     "augment.flip": "0",
-    "loss.balance": "1",
     "data.val": "0.2",
     "data.test": "0.2",
     "batch": "4",

@@ -103,7 +103,7 @@ def test_two_processes_that_hear_of_it_train_once(due: Callable[..., Runtime]) -
 
 def test_what_a_killed_trainer_left_behind_is_gone_on_with(due: Callable[..., Runtime]) -> None:
     """Its training dies with it, or two would write into one folder."""
-    runtime = due(epochs=30)
+    runtime = due(epochs=100)
     trainer = retrain_apart()
     wait_for((run_folder() / "checkpoint.pt").exists)
     assert left_behind(runtime) == []  # it is being trained
@@ -112,7 +112,7 @@ def test_what_a_killed_trainer_left_behind_is_gone_on_with(due: Callable[..., Ru
     wait_for(lambda: not trainings(), 10)
     wait_for(lambda: left_behind(runtime) == [SUNDAY])
     retrain(runtime, SUNDAY, never)
-    assert run_folder().with_suffix(".log").read_text().count("epoch   1/30") == 1  # it did not begin anew
+    assert run_folder().with_suffix(".log").read_text().count("epoch   1/100") == 1  # it did not begin anew
     assert registered(runtime) == [("bars@1", "candidate")]
     assert (len(summaries(runtime)), left_behind(runtime)) == (1, [])
 
@@ -133,15 +133,15 @@ def test_a_trainer_that_is_stopped_leaves_the_training_to_its_successor(
     due: Callable[..., Runtime], tmp_path: Path
 ) -> None:
     """Which goes on by the recipe that it began with, whatever the file says by then, be it another name."""
-    runtime = due(epochs=30)
+    runtime = due(epochs=100)
     retrain(runtime, SUNDAY, (run_folder() / "checkpoint.pt").exists)
     assert summaries(runtime) == [None]
     assert left_behind(runtime) == [SUNDAY]
     assert not trainings()
     assert not (run_folder() / "spec.yaml").exists()
-    (tmp_path / "recipe.yaml").write_text(tiny_recipe("", epochs=31, name="stripes").to_yaml())
+    (tmp_path / "recipe.yaml").write_text(tiny_recipe("", epochs=101, name="stripes").to_yaml())
     retrain(runtime, SUNDAY, never)
-    assert yaml.safe_load((run_folder() / "recipe.yaml").read_text())["epochs"] == 30
+    assert yaml.safe_load((run_folder() / "recipe.yaml").read_text())["epochs"] == 100
     assert registered(runtime) == [("bars@1", "candidate")]
 
 

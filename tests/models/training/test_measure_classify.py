@@ -105,7 +105,8 @@ def test_a_photo_without_an_answer_is_a_wrong_answer(predictor: Predictor) -> No
 def test_the_validations_temperature_is_taken_not_fitted(predictor: Predictor) -> None:
     given = measure(predictor, SAMPLES, LABELS, temperature=2.0)
     assert given.temperature == 2.0
-    fitted = measure(predictor, SAMPLES, LABELS, temperature="fit")
+    assert measure(predictor, SAMPLES, LABELS, temperature="fit").temperature is None  # too few
+    fitted = measure(predictor, 12 * SAMPLES, LABELS, temperature="fit")
     assert fitted.temperature not in (None, 2.0)
     assert fitted.figures["nll_calibrated"] <= given.figures["nll_calibrated"]
     assert fitted.figures["nll_calibrated"] <= fitted.figures["nll"]
