@@ -146,7 +146,8 @@ def test_two_processes_learn_what_one_learns(tmp_path: Path) -> None:
         "network.pretrained": "none",
         "network.arguments": {"dropout": 0.0},
     }
-    few = {"preprocessing.size": 64, "epochs": 1, "optimise.optimiser": "sgd", "optimise.clip": None}
+    few: dict[str, Any] = {"preprocessing.size": 64, "epochs": 1, "optimise.clip": None}
+    few |= {"optimise.optimiser": "sgd", "optimise.rate": 0.02}
     wanted = recipe("classify", write_class_folders(tmp_path / "bars"), **network, **few)
     (tmp_path / "recipe.yaml").write_text(wanted.to_yaml())
     both = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone"]
@@ -159,7 +160,7 @@ def test_two_processes_learn_what_one_learns(tmp_path: Path) -> None:
     before = make_trainee(wanted, BARS).core.state_dict()
     for name, tensor in one.items():
         moved = tensor - before[name]
-        assert (two[name] - tensor).norm() < 0.01 * moved.norm(), name
+        assert (two[name] - tensor).norm() < 0.02 * moved.norm(), name
 
 
 def test_a_folder_that_is_in_use_is_not_written_over(tmp_path: Path) -> None:
