@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
 
+from catalog.copying import copy
 from catalog.outcomes import Stored
 from catalog.tables import Base, ClassificationRow, DetectionRow, EmbeddingRow, SegmentRow
 from models.predictions import Box, Classification, Detections, Embedding, Segmentation
@@ -17,13 +18,13 @@ Rows = list[tuple[type[Base], Row]]
 
 
 def write(connection: sa.Connection, results: Iterable[Stored]) -> None:
-    """Insert the rows of `results`, all rows of a table in one statement."""
+    """Append the rows of `results`, all rows of a table in one COPY."""
     tables: defaultdict[type[Base], list[Row]] = defaultdict(list)
     for result in results:
         for table, row in rows_of(result):
             tables[table].append({**result.key._asdict(), **row})
     for table, rows in tables.items():
-        connection.execute(sa.insert(table), rows)
+        copy(connection, cast(sa.Table, table.__table__), rows)
 
 
 def rows_of(result: Stored) -> Rows:

@@ -8,30 +8,32 @@ from io import BytesIO
 import numpy as np
 from PIL import Image, ImageCms
 
+from models.photo import Sides
+
 _ALPHA = ("RGBA", "LA", "PA", "La", "RGBa")
 _WIDE = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 
 
-def to_rgb(image: Image.Image, min_side: int | None = None) -> Image.Image:
+def to_rgb(image: Image.Image, sides: Sides | None = None) -> Image.Image:
     """`image` as RGB: transparency over white, 16-bit scaled and not clipped, colour profile to sRGB.
 
-    With `min_side`, an image at least twice as large is also shrunk by a whole factor, averaging the
+    With `sides`, an image at least twice as large is also shrunk by a whole factor, averaging the
     pixels, so that a large PNG does not stay in memory at full size.
     """
     profile = image.info.get("icc_profile")
     if image.mode in _WIDE:
-        return _shrink(_narrow(image), min_side).convert("RGB")
+        return _shrink(_narrow(image), sides).convert("RGB")
     if image.mode in _ALPHA or "transparency" in image.info:
-        return _over_white(_profiled(_shrink(image.convert("RGBA"), min_side), profile))
+        return _over_white(_profiled(_shrink(image.convert("RGBA"), sides), profile))
     if image.mode in ("1", "P", "HSV", "YCbCr"):
-        return _profiled(_shrink(image.convert("RGB"), min_side), profile)
+        return _profiled(_shrink(image.convert("RGB"), sides), profile)
     if image.mode == "LAB":
-        return _lab(_shrink(image, min_side))
-    return _profiled(_shrink(image, min_side), profile).convert("RGB")
+        return _lab(_shrink(image, sides))
+    return _profiled(_shrink(image, sides), profile).convert("RGB")
 
 
-def _shrink(image: Image.Image, min_side: int | None) -> Image.Image:
-    factor = 1 if min_side is None else min(image.size) // max(1, min_side)
+def _shrink(image: Image.Image, sides: Sides | None) -> Image.Image:
+    factor = 1 if sides is None else int(1 / sides.scale(*image.size))
     return image if factor < 2 else image.reduce(factor)
 
 

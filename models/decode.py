@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageFile
 
 from models.colour import to_rgb
-from models.photo import Format, Limits, guarded, open_photo, orientation
+from models.photo import Format, Limits, Sides, guarded, open_photo, orientation
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -44,30 +45,31 @@ class Photo:
             raise ValueError(f"a photo has at least one pixel, not {self.width} x {self.height}")
 
 
-def decode(data: bytes, *, min_side: int | None = None, limits: Limits | None = None) -> Photo:
+def decode(data: bytes, *, sides: Sides | None = None, limits: Limits | None = None) -> Photo:
     """The photo in `data`.
 
-    With `min_side` the pixels may come scaled down, which is faster and lighter; their shorter side is then
-    still at least `min_side` pixels, or the original's. Transparency is laid over white; colour profiles are
+    With `sides` the pixels may come scaled down, which is faster and lighter; their sides are then still at least
+    as long as asked, or as the original's. Transparency is laid over white; colour profiles are
     converted to sRGB. Of animations and multi-page files the first picture counts.
 
     Raises:
         PhotoError: EmptyFile, NotAnImage, FormatRefused, TooManyBytes, TooManyPixels, Truncated or Corrupt.
     """
     image, name = open_photo(data, limits or Limits())
-    return guarded(data, name, lambda: _decode(image, name, min_side))
+    return guarded(data, name, lambda: _decode(image, name, sides))
 
 
-def _decode(image: ImageFile.ImageFile, name: Format, min_side: int | None) -> Photo:
+def _decode(image: ImageFile.ImageFile, name: Format, sides: Sides | None) -> Photo:
     width, height = image.size
-    if min_side is not None and name == "JPEG":
-        image.draft(None, (max(1, min_side), max(1, min_side)))
+    if sides is not None and name == "JPEG":
+        scale = sides.scale(width, height)
+        image.draft(None, (ceil(width * scale), ceil(height * scale)))
     image.load()
     # After loading: in a PNG the EXIF block may stand behind the pixels. Pillow turns a TIFF itself.
     turn = 1 if name == "TIFF" else orientation(image)
     if name == "TIFF":
         width, height = image.size
-    flat = to_rgb(image, min_side)
+    flat = to_rgb(image, sides)
     if turn in _TURNS:
         flat = flat.transpose(_TURNS[turn])
     if turn >= 5:

@@ -44,7 +44,7 @@ class Engine:
         network = network.eval().requires_grad_(False)
         if fold and any(isinstance(module, NORMS) for module in network.modules()):
             network = fold_batchnorm(network, _example(how))
-        with _sticky_errors():
+        with sticky_errors():
             self.network = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.half = _half_type(self.device)
 
@@ -59,7 +59,7 @@ class Engine:
             torch.OutOfMemoryError: try again with fewer photos.
             DeviceFailed: end the process; after such an error each further call fails alike.
         """
-        with _sticky_errors():
+        with sticky_errors():
             return self._forward(batch)
 
     def _forward(self, batch: Tensor) -> dict[Task, Any]:
@@ -75,7 +75,8 @@ class Engine:
 
 
 @contextmanager
-def _sticky_errors() -> Iterator[None]:
+def sticky_errors() -> Iterator[None]:
+    """Turns an error after which the device answers no more into DeviceFailed."""
     try:
         yield
     except RuntimeError as error:

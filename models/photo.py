@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from io import BytesIO
-from typing import Literal, TypeVar, get_args
+from typing import Literal, NamedTuple, TypeVar, get_args
 
 from PIL import ImageFile, features
 
@@ -26,6 +26,22 @@ from models.errors import (
     TooManyPixels,
     Truncated,
 )
+
+
+class Sides(NamedTuple):
+    """Pixels that the shorter and the longer side of a photo should have at least."""
+
+    short: int
+    long: int
+
+    def with_(self, other: Sides) -> Sides:
+        """What suits both."""
+        return Sides(max(self.short, other.short), max(self.long, other.long))
+
+    def scale(self, width: int, height: int) -> float:
+        """By how much a photo of this size may be scaled down: 1 for not at all."""
+        return min(1.0, max(self.short / min(width, height), self.long / max(width, height)))
+
 
 Format = Literal["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF"]
 T = TypeVar("T")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -13,14 +14,27 @@ from models.decode import Photo
 from models.engine import Engine
 from models.errors import PhotoError, SpecError, UnusableOutput, WeightsError
 from models.geometry import Placement, place
+from models.photo import Sides
 from models.postprocess import Answer, answers, unusable, usable
-from models.predictions import Prediction
+from models.predictions import Prediction, Task
 from models.preprocess import make_batch
 from models.spec import TORCHVISION, ModelSpec
 from models.weights import fill, read_state
 
 Outcome = tuple[Prediction, ...] | PhotoError
 """What became of one photo: a prediction for each spec, or why there is none."""
+
+
+class Runs(Protocol):
+    """What a predictor needs of an engine: see `models.engine.Engine` and `models.compile.engine.CompiledEngine`."""
+
+    device: torch.device
+    network: nn.Module
+
+    @property
+    def batch_size(self) -> int: ...
+
+    def run(self, batch: Tensor) -> dict[Task, Any]: ...
 
 
 class Predictor:
@@ -51,7 +65,7 @@ class Predictor:
             )
         self.specs = tuple(specs)
         self.how = specs[0].preprocessing
-        self.engine = Engine(network, self.how, device, fold=fold)
+        self.engine: Runs = Engine(network, self.how, device, fold=fold)
 
     @property
     def batch_size(self) -> int:
@@ -59,9 +73,9 @@ class Predictor:
         return self.engine.batch_size
 
     @property
-    def min_side(self) -> int:
-        """Pass this to `decode`: the network gains nothing from photos with a longer short side."""
-        return self.how.min_side
+    def sides(self) -> Sides:
+        """Pass this to `decode`: the network gains nothing from larger photos."""
+        return self.how.sides
 
     def predict(self, photos: Sequence[Photo]) -> list[tuple[Prediction, ...]]:
         """For each photo, in order, one prediction a spec, in the order of `specs`.

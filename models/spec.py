@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from models.errors import SpecError
+from models.photo import Sides
 from models.predictions import Task
 
 Fit = Literal["letterbox", "crop", "squash", "native"]
@@ -53,9 +54,14 @@ class Preprocessing(BaseModel):
         return self
 
     @property
-    def min_side(self) -> int:
-        """Pixels that the short side of a decoded photo should have: more add nothing, fewer blur."""
-        return self.resize or self.size
+    def sides(self) -> Sides:
+        """Pixels that the sides of a decoded photo should have: more add nothing, fewer blur."""
+        match self.fit:
+            case "crop":
+                return Sides(self.resize or self.size, 1)
+            case "squash":
+                return Sides(self.size, self.size)
+        return Sides(1, self.size)  # the longer side is scaled to fit
 
 
 class Options(BaseModel):

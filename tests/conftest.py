@@ -86,6 +86,7 @@ def tagmill_environment(
         "TAGMILL_QUEUE": f"test-{uuid4().hex}",
         "TAGMILL_CACHE_DIR": str(tmp_path / "cache"),
         "TAGMILL_HOME": str(tmp_path / "home"),
+        "TAGMILL_ENGINE": "eager",  # compiling takes longer than most tests
     }
     for name, value in environment.items():
         monkeypatch.setenv(name, value)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from catalog.asset_store import AssetStore
 from catalog.ledger import ClaimedImage
 from models.decode import Photo, decode
-from models.photo import Limits
+from models.photo import Limits, Sides
 from workers.blame import blamed
 from workers.pulse import LifeSign, Unwatched
 
@@ -24,7 +24,7 @@ class Fetched:
 
 
 class Fetcher:
-    """Fetches and decodes each photo once, `min_side` large enough for every model that will see it."""
+    """Fetches and decodes each photo once, `sides` large enough for every model that will see it."""
 
     def __init__(
         self, store: AssetStore, limits: Limits, threads: int, pulse: LifeSign | None = None
@@ -34,14 +34,14 @@ class Fetcher:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="fetch")
         self._pulse = pulse or Unwatched()
 
-    def batches(self, images: Sequence[ClaimedImage], size: int, min_side: int) -> Iterator[list[Fetched]]:
+    def batches(self, images: Sequence[ClaimedImage], size: int, sides: Sides) -> Iterator[list[Fetched]]:
         """The photos of `images` in order, `size` at a time; at most two batches are held ahead of the reader."""
         waiting: deque[Future[Photo | Exception]] = deque()
         upcoming = iter(images)
         try:
             for start in range(0, len(images), size):
                 while len(waiting) < 3 * size and (image := next(upcoming, None)):
-                    waiting.append(self._pool.submit(self._fetch, image, min_side))
+                    waiting.append(self._pool.submit(self._fetch, image, sides))
                 some = images[start : start + size]
                 yield self._judged(some, [waiting.popleft().result() for _ in some])
         finally:  # of a chunk that is given up
@@ -55,9 +55,9 @@ class Fetcher:
             for image, photo, error in zip(images, photos, errors, strict=True)
         ]
 
-    def _fetch(self, image: ClaimedImage, min_side: int) -> Photo | Exception:
+    def _fetch(self, image: ClaimedImage, sides: Sides) -> Photo | Exception:
         try:
-            return decode(self._store.get(image.object_key), min_side=min_side, limits=self._limits)
+            return decode(self._store.get(image.object_key), sides=sides, limits=self._limits)
         except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to this photo, not to the chunk
             return error
         finally:

@@ -14,9 +14,12 @@ from catalog import versions
 from catalog.asset_store import AssetStore
 from catalog.errors import StoreUnavailable
 from catalog.versions import Version
+from models.compile import Compiler, Verdict
 from models.predictor import Predictor, load_predictors
 from models.spec import ModelSpec
+from workers.device import WorkerShape
 from workers.registry import weights_file
+from workers.settings import Settings
 
 log = structlog.get_logger()
 
@@ -36,11 +39,15 @@ class Loaded:
 class ModelCache:
     """Loads each network at its first use and keeps it."""
 
-    def __init__(self, engine: sa.Engine, store: AssetStore, cache: Path, device: str) -> None:
+    def __init__(
+        self, engine: sa.Engine, store: AssetStore, cache: Path, device: str, compiler: Compiler | None = None
+    ) -> None:
+        """Without a `compiler` networks run as PyTorch runs them."""
         self._engine = engine
         self._store = store
         self._cache = cache
         self._device = device
+        self._compiler = compiler
         self._loaded: list[Loaded] = []
 
     def get(self, version_ids: Iterable[int]) -> list[Loaded]:
@@ -72,6 +79,7 @@ class ModelCache:
             path = weights_file(self._store, self._cache, group[0])
             specs = [ModelSpec.parse({**version.spec, "weights": str(path)}) for version in group]
             predictors = load_predictors(specs, {str(path): path}, self._device)
+            verdicts = [self._speed_up(predictor, path) for predictor in predictors]
         except (OSError, MemoryError, torch.OutOfMemoryError) as error:
             raise HostUnfit(f"cannot load {', '.join(ids)} here: {error}") from error
         except StoreUnavailable as error:
@@ -79,11 +87,25 @@ class ModelCache:
         except Exception as error:  # noqa: BLE001 - a model that cannot be loaded fails its own items only
             log.error("model not loaded", models=list(ids), error=str(error))
             return [Loaded(error, {id_: key for key, id_ in ids.items()})]
-        log.info("model loaded", models=list(ids), device=self._device)
+        for predictor, verdict in zip(predictors, verdicts, strict=True):
+            keys = [spec.key for spec in predictor.specs]
+            log.info(
+                "model loaded", models=keys, device=self._device, form=verdict.form, reason=verdict.reason
+            )
         return [
             Loaded(predictor, {ids[spec.key]: spec.key for spec in predictor.specs})
             for predictor in predictors
         ]
+
+    def _speed_up(self, predictor: Predictor, weights: Path) -> Verdict:
+        if self._compiler is None:
+            return Verdict(form="eager")
+        return self._compiler.speed_up(predictor, {str(weights): weights})
+
+
+def compiler_of(config: Settings, shape: WorkerShape) -> Compiler:
+    """The compiler whose packages all processes of this machine share."""
+    return Compiler(config.weights_cache / "compiled", config.engine, shape.threads)
 
 
 def _ids(networks: Iterable[Loaded]) -> set[int]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import reduce
 from typing import TypeVar
 from uuid import UUID, uuid4
 
@@ -17,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from catalog.ledger import ClaimedImage, Ledger
 from catalog.outcomes import ItemKey
 from models.errors import DeviceFailed
+from models.photo import Sides
 from models.predictor import Predictor
 from workers.fetching import Fetcher
 from workers.inference import answers
@@ -102,9 +104,9 @@ class Pipeline:
             loaded = self._models.get({version for image in claimed for version in image.versions})
         waiting: deque[Future[int]] = deque()
         refused = 0
-        min_side = _min_side(loaded)
-        size = self._store_batch if min_side <= LARGE_SIDE else max(1, self._store_batch // 4)
-        for batch in self._fetcher.batches(claimed, size, min_side):
+        sides = _sides(loaded)
+        size = self._store_batch if sides.long <= LARGE_SIDE else max(1, self._store_batch // 4)
+        for batch in self._fetcher.batches(claimed, size, sides):
             if self._pulse.ending():
                 break
             found = list(self._watched(answers(loaded, batch, self._policy)))
@@ -133,7 +135,7 @@ class Pipeline:
             log.warning("release failed", token=str(token), error=str(error))
 
 
-def _min_side(loaded: Sequence[Loaded]) -> int:
-    """Pixels the most demanding network needs of the shorter side; 1 where no network could be loaded."""
-    sides = [model.predictor.min_side for model in loaded if isinstance(model.predictor, Predictor)]
-    return max(sides, default=1)
+def _sides(loaded: Sequence[Loaded]) -> Sides:
+    """Pixels the most demanding network needs of a photo; 1 where no network could be loaded."""
+    needed = [model.predictor.sides for model in loaded if isinstance(model.predictor, Predictor)]
+    return reduce(Sides.with_, needed, Sides(1, 1))

@@ -45,13 +45,19 @@ class Settings(BaseSettings):
     max_attempts: int = Field(4, ge=2, le=20, description="claims of an item before it is quarantined")
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    engine: Literal["auto", "fp32", "eager"] = Field(
+        "auto",
+        description="auto: compiled, half precision where answers stay alike; fp32; eager: as PyTorch runs it",
+    )
     concurrency: int | None = Field(None, ge=1, description="processes; default: one a core, or one a GPU")
     max_memory_mb: int | None = Field(
         None, ge=100, description="a worker process that has grown beyond this is replaced after its chunk"
     )
     max_bytes: int = Field(50_000_000, ge=1, description="largest photo file")
     max_pixels: int = Field(64_000_000, ge=1, description="largest photo, width times height")
-    cache_dir: Path | None = Field(None, description="model weights; default: $TAGMILL_HOME/cache")
+    cache_dir: Path | None = Field(
+        None, description="model weights and compiled networks; default: $TAGMILL_HOME/cache"
+    )
 
     retrain_recipe: str | None = Field(
         None, description="recipe that `tagmill trainer` trains by, a .yaml file"

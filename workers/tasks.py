@@ -15,7 +15,7 @@ from models.errors import DeviceFailed
 from workers.celery_app import RETRAIN, app, publisher
 from workers.device import check, device_of, worker_shape
 from workers.fetching import Fetcher
-from workers.model_cache import HostUnfit, ModelCache
+from workers.model_cache import HostUnfit, ModelCache, compiler_of
 from workers.pipeline import Pipeline
 from workers.pulse import LifeSign, own_pulse
 from workers.retry import RetryPolicy
@@ -100,7 +100,7 @@ def pipeline() -> Pipeline:
     check(device)
     return Pipeline(
         own.ledger,
-        ModelCache(own.engine, own.store, config.weights_cache, device),
+        ModelCache(own.engine, own.store, config.weights_cache, device, compiler_of(config, shape)),
         Fetcher(own.store, own.limits, config.fetch_threads, pulse()),
         Storer(own.ledger, own.store, policy, config.fetch_threads, pulse()),
         policy,

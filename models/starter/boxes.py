@@ -47,9 +47,16 @@ def decode_detections(maps: DetectMaps) -> list[dict[str, Tensor]]:
     limit = boxes.new_tensor((width, height, width, height)) * STRIDE
     boxes = boxes.clamp(min=0.0).minimum(limit)
     scores = maps.scores.float().sigmoid().flatten(2).transpose(1, 2)
+    photos = zip(boxes, scores, strict=True)
     return [
-        _suppress(photo_boxes, photo_scores) for photo_boxes, photo_scores in zip(boxes, scores, strict=True)
+        _suppress(*one) if all(torch.isfinite(part).all() for part in one) else _broken() for one in photos
     ]
+
+
+def _broken() -> dict[str, Tensor]:
+    """A photo whose numbers are not finite must not look empty: one box that says so."""
+    nowhere = torch.full((1, 4), torch.nan)
+    return {"boxes": nowhere, "scores": nowhere[:, 0], "labels": torch.zeros(1, dtype=torch.int64)}
 
 
 def _suppress(boxes: Tensor, scores: Tensor) -> dict[str, Tensor]:

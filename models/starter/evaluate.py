@@ -22,6 +22,7 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 from torch.nn import functional as F
 
+from models.starter.boxes import decode_detections
 from models.starter.data import LABELS, ProductPhotos, load_fashion_mnist
 from models.starter.features import folded, normalised
 from models.starter.listing import letterbox
@@ -90,7 +91,7 @@ def shelf_figures(
     inputs = (photo.pixels for photo in photos)
     start = 0
     for maps in run(network, inputs, count, "shelf photos"):
-        raw = network.decode(maps)["detect"]
+        raw = decode_detections(maps.detect)
         assert isinstance(raw, list)
         logits = F.interpolate(
             maps.segment, size=(INPUT_SIZE, INPUT_SIZE), mode="bilinear", align_corners=False

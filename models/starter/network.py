@@ -7,7 +7,7 @@ at strides 4, 8, 16 and 32 feed heads that are much cheaper than the trunk itsel
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -23,6 +23,7 @@ TAPS = (3, 6, 13, 18)
 TAP_CHANNELS = (24, 32, 96, 1280)
 EMBEDDING_WIDTH = 1280
 INPUT_SIZE = 256
+WHOLE: tuple[Task, ...] = ("classify", "segment", "embed")  # tasks whose map is their raw result
 
 
 def conv_block(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Sequential:
@@ -171,23 +172,32 @@ class StarterNetwork(nn.Module):
         return self.detect(fused), self.segment(fused, features.stride4)
 
     def maps(self, batch: Tensor) -> Maps:
-        """All convolutions and no decoding: no data-dependent shapes, so this is the part to compile."""
+        """All convolutions and no decoding."""
         features = self.trunk(batch)
         pooled = features.stride32.mean(dim=(2, 3))
         detect, segment = self.shelf_maps(features)
         return Maps(self.classify(features.stride8, features.stride16), detect, segment, pooled)
 
-    def decode(self, maps: Maps) -> dict[Task, object]:
-        """Raw results by task; detections as boxes in input pixels after non-maximum suppression."""
+    def tensors(self, batch: Tensor) -> dict[str, Tensor]:
+        """The maps by name, as `models.compile` wants them."""
+        maps = self.maps(batch)
         return {
             "classify": maps.classify,
-            "detect": decode_detections(maps.detect),
+            "detect.scores": maps.detect.scores,
+            "detect.sides": maps.detect.sides,
             "segment": maps.segment,
             "embed": maps.embed,
         }
 
+    def decode(self, tensors: Mapping[str, Tensor]) -> dict[Task, object]:
+        """Raw results of the tasks that are there; detections as boxes in input pixels after suppression."""
+        raw: dict[Task, object] = {task: tensors[task] for task in WHOLE if task in tensors}
+        if "detect.scores" in tensors:
+            raw["detect"] = decode_detections(DetectMaps(tensors["detect.scores"], tensors["detect.sides"]))
+        return raw
+
     def forward(self, batch: Tensor) -> dict[Task, object]:
-        return self.decode(self.maps(batch))
+        return self.decode(self.tensors(batch))
 
 
 def starter_network(labels: Sequence[str]) -> nn.Module:

@@ -10,15 +10,16 @@ from PIL import Image
 
 from models.decode import Photo
 from models.errors import DataError, PhotoError
+from models.photo import Sides
 from models.training.clipping import SLIP, clipped, overhang, shown
 from models.training.left_out import LeftOut
 from models.training.samples import IGNORED, Instance, Mask, MaskSource, Problem, Sample
 
 
-def load(sample: Sample, min_side: int) -> Photo:
-    """The photo, scaled down at most to `min_side`."""
+def load(sample: Sample, sides: Sides) -> Photo:
+    """The photo, scaled down at most to `sides`."""
     try:
-        return sample.photo.load(min_side)
+        return sample.photo.load(sides)
     except PhotoError as error:
         raise LeftOut(error.code, error.sentence) from None
     except (OSError, SyntaxError, ValueError) as error:  # Pillow raises these for items of a data set

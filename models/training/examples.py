@@ -15,6 +15,7 @@ from torchvision.transforms import v2
 from models.decode import Photo
 from models.detector import first_class
 from models.errors import DataError, PhotoError, TrainingError
+from models.photo import Sides
 from models.training import augment
 from models.training.readers.run_lengths import drawn
 from models.training.recipe import Recipe
@@ -52,7 +53,9 @@ class Examples(Dataset[Example]):
             ) from None
 
     def _changed(self, sample: Sample, epoch: int, index: int) -> Example:
-        photo = sample.photo.load(self.recipe.preprocessing.min_side)
+        how = self.recipe.preprocessing
+        short = how.resize or how.size  # beyond what the input needs, since augmentation looks closer
+        photo = sample.photo.load(Sides(short, short))
         with torch.random.fork_rng(devices=[]):
             augment.seed(self.recipe.seed, epoch, index)
             return self._example(sample, photo)

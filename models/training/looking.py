@@ -13,12 +13,13 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from models.photo import Sides
 from models.training import checking
 from models.training.hashes import THUMBNAIL, difference_hashes, thumbnail
 from models.training.left_out import LeftOut
 from models.training.samples import LabelledPhotos, Mask, MaskSource, Problem, Sample
 
-MIN_SIDE = 128
+SIDES = Sides(128, 128)
 """Photos are decoded to at least this many pixels at the shorter side: enough to know a copy at half the size again."""
 
 _CHUNK = 64
@@ -81,7 +82,7 @@ class _Read:
 def look(
     photos: LabelledPhotos,
     *,
-    min_side: int = MIN_SIDE,
+    sides: Sides = SIDES,
     threads: int | None = None,
     on_progress: Callable[[int, int], object] | None = None,
 ) -> Looked:
@@ -93,7 +94,7 @@ def look(
     chunks = [photos.samples[start : start + _CHUNK] for start in range(0, total, _CHUNK)]
     found: list[_Seen | Problem] = []
     with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
-        for part in pool.map(lambda chunk: [_see(one, photos.labels, min_side) for one in chunk], chunks):
+        for part in pool.map(lambda chunk: [_see(one, photos.labels, sides) for one in chunk], chunks):
             found += part
             if on_progress is not None:
                 on_progress(len(found), total)
@@ -104,9 +105,9 @@ def look(
     )
 
 
-def _see(sample: Sample, names: Sequence[str], min_side: int) -> _Seen | Problem:
+def _see(sample: Sample, names: Sequence[str], sides: Sides) -> _Seen | Problem:
     try:
-        photo = checking.load(sample, min_side)
+        photo = checking.load(sample, sides)
         checking.size(sample, photo)
         sample, problems = checking.boxes(sample, photo)
         mask = _Read(sample.mask) if sample.mask is not None else None

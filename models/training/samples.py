@@ -15,7 +15,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from models.decode import Photo, decode
-from models.photo import Limits
+from models.photo import Limits, Sides
 from models.predictions import Box
 
 TrainableTask = Literal["classify", "detect", "segment"]
@@ -33,8 +33,8 @@ class PhotoSource(Protocol):
     @property
     def name(self) -> str: ...
 
-    def load(self, min_side: int | None = None) -> Photo:
-        """The photo, its shorter side at least `min_side` pixels or the original's. Raises PhotoError."""
+    def load(self, sides: Sides | None = None) -> Photo:
+        """The photo, scaled down at most to `sides`. Raises PhotoError."""
 
 
 class MaskSource(Protocol):
@@ -57,8 +57,8 @@ class PhotoFile:
     def name(self) -> str:
         return str(self.path)
 
-    def load(self, min_side: int | None = None) -> Photo:
-        return decode(self.path.read_bytes(), min_side=min_side, limits=Limits())
+    def load(self, sides: Sides | None = None) -> Photo:
+        return decode(self.path.read_bytes(), sides=sides, limits=Limits())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,7 +68,7 @@ class PhotoPixels:
     pixels: npt.NDArray[np.uint8]
     name: str
 
-    def load(self, min_side: int | None = None) -> Photo:  # noqa: ARG002 - there is nothing to decode
+    def load(self, sides: Sides | None = None) -> Photo:  # noqa: ARG002 - there is nothing to decode
         grey = self.pixels.ndim == 2
         pixels = np.repeat(self.pixels[:, :, None], 3, axis=2) if grey else self.pixels
         return Photo(np.ascontiguousarray(pixels), pixels.shape[1], pixels.shape[0])
@@ -82,7 +82,7 @@ class PhotoItem:
     index: int
     name: str
 
-    def load(self, min_side: int | None = None) -> Photo:  # noqa: ARG002 - the set decodes as it likes
+    def load(self, sides: Sides | None = None) -> Photo:  # noqa: ARG002 - the set decodes as it likes
         image: Image.Image = self.items[self.index][0]
         return Photo(np.array(image.convert("RGB")), image.width, image.height)
 

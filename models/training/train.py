@@ -157,7 +157,7 @@ class Run:
 
     def _pixels(self, data: Prepared, predictor: Predictor) -> Tensor:
         how = self.recipe.preprocessing
-        photos = [one.photo.load(predictor.min_side) for one in data.samples["test"][:PROBES]]
+        photos = [one.photo.load(predictor.sides) for one in data.samples["test"][:PROBES]]
         placements = [place(photo.width, photo.height, how) for photo in photos]
         size = (placements[0].input_width, placements[0].input_height)
         same = [k for k, one in enumerate(placements) if (one.input_width, one.input_height) == size]

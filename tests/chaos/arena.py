@@ -71,6 +71,7 @@ class Arena:
             "TAGMILL_HOME": str(folder / "home"),
             "TAGMILL_CACHE_DIR": str(folder / "cache"),
             "TAGMILL_CONCURRENCY": "2",
+            "TAGMILL_ENGINE": "eager",
             **{f"TAGMILL_{key.upper()}": value for key, value in QUICK.items()},
         }
 

@@ -13,7 +13,7 @@ from PIL import Image, ImageCms, features
 
 from models.decode import decode
 from models.errors import PhotoError
-from models.photo import ORIENTATION, Limits, inspect
+from models.photo import ORIENTATION, Limits, Sides, inspect
 
 RED, GREEN, BLUE, GRAY = (200, 30, 30), (30, 160, 60), (40, 60, 190), (120, 120, 120)
 
@@ -97,7 +97,7 @@ def test_exif_orientation_is_applied(form: str, turn: int) -> None:
 def test_scaled_decode_keeps_the_original_size_and_orientation() -> None:
     exif = Image.Exif()
     exif[ORIENTATION] = 6
-    photo = decode(encode(scene(1200, 800).transpose(STORED[6]), "JPEG", exif=exif), min_side=200)
+    photo = decode(encode(scene(1200, 800).transpose(STORED[6]), "JPEG", exif=exif), sides=Sides(200, 200))
     assert (photo.width, photo.height) == (1200, 800)
     assert photo.pixels.shape == (200, 300, 3)
     assert_scene(photo.pixels)
@@ -106,7 +106,7 @@ def test_scaled_decode_keeps_the_original_size_and_orientation() -> None:
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
 @pytest.mark.parametrize("min_side", [40, 99, 100, 255, 400, 1000])
 def test_pixels_are_never_smaller_than_asked(form: str, min_side: int) -> None:
-    photo = decode(encode(scene(601, 399), form), min_side=min_side)
+    photo = decode(encode(scene(601, 399), form), sides=Sides(min_side, min_side))
     short = min(photo.pixels.shape[:2])
     assert min(min_side, 399) <= short
     assert short < 2 * min_side or short == 399
@@ -175,8 +175,8 @@ def test_transparency_is_laid_over_white(mode: str, form: str) -> None:
     if form == "WEBP" and mode == "LA":
         mode = "RGBA"
     options = {"lossless": True} if form == "WEBP" else {}
-    for min_side in (None, 10):
-        photo = decode(encode(image.convert(mode), form, **options), min_side=min_side)
+    for sides in (None, Sides(10, 10)):
+        photo = decode(encode(image.convert(mode), form, **options), sides=sides)
         step = 20 // photo.pixels.shape[0]
         values = [photo.pixels[y // step, x // step, 0] for y, x in ((4, 4), (14, 4), (4, 34))]
         assert np.abs(np.subtract(values, [0, 127, 255], dtype=np.float64)).max() <= 1
@@ -317,7 +317,7 @@ def test_noise_in_the_middle_never_escapes_the_tree() -> None:
 
 def test_many_threads_agree() -> None:
     data = [encode(gradient(), form) for form in ("JPEG", "PNG", "WEBP", "TIFF")] * 8
-    alone = [decode(one, min_side=40).pixels for one in data]
+    alone = [decode(one, sides=Sides(40, 40)).pixels for one in data]
     with ThreadPoolExecutor(8) as pool:
-        together = list(pool.map(lambda one: decode(one, min_side=40).pixels, data))
+        together = list(pool.map(lambda one: decode(one, sides=Sides(40, 40)).pixels, data))
     assert all(np.array_equal(a, b) for a, b in zip(alone, together, strict=True))

@@ -135,8 +135,10 @@ def test_a_scaled_decode_answers_in_original_pixels(predictor: Predictor, make_p
     )
 
 
-def test_min_side_is_the_input_size(predictor: Predictor) -> None:
-    assert predictor.min_side == predictor.specs[0].preprocessing.size
+def test_photos_are_decoded_as_large_as_the_input_needs_them(predictor: Predictor) -> None:
+    how = predictor.specs[0].preprocessing
+    wanted = {"letterbox": (1, how.size), "native": (1, how.size), "squash": (how.size, how.size)}
+    assert predictor.sides == wanted.get(how.fit, (how.resize or how.size, 1))
 
 
 def test_numbers_that_are_not_finite_are_that_photos_error(photos: list[Photo], predictor: Predictor) -> None:

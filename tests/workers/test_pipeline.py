@@ -326,7 +326,7 @@ def test_where_no_network_can_be_loaded_photos_are_not_decoded_whole(bench: Benc
     """A hundred photos are held at once; of full size they would not fit into memory."""
     image_id = bench.add(RED)
     bench.loaded = Loaded(WeightsError("no such weights"), bench.loaded.versions)
-    assert pipeline._min_side([bench.loaded]) == 1
+    assert pipeline._sides([bench.loaded]) == (1, 1)
     bench.pipeline().run([image_id])
     assert bench.states()[image_id] == {("retry", "model_failed")}
 

@@ -46,7 +46,7 @@ def measure(
     for sample in samples:
         _check(sample, spec, {*labels})
     tally = _tally(spec, tuple(labels), temperature)
-    read = load or (lambda sample: sample.photo.load(predictor.min_side))
+    read = load or (lambda sample: sample.photo.load(predictor.sides))
     left_out: list[Problem] = []
     done = 0
     for batch in batches(samples, predictor.batch_size, read, masks=spec.task == "segment"):

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from models.photo import Sides
 from models.predictions import Box
 from models.training.hashes import difference_hashes, thumbnail
 from models.training.looking import Looked, look
@@ -96,7 +97,7 @@ def test_the_digest_is_that_of_the_pixels(tmp_path: Path) -> None:
 
 def test_large_photos_are_decoded_small(tmp_path: Path) -> None:
     path = write_photo(tmp_path / "a.jpg", size=(1600, 1200))
-    assert looked(sample(path), min_side=64).looks.sizes.tolist() == [[1600, 1200]]
+    assert looked(sample(path), sides=Sides(64, 64)).looks.sizes.tolist() == [[1600, 1200]]
 
 
 BOXES = {

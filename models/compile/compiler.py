@@ -1,0 +1,167 @@
+"""A predictor in, the same predictor with its fastest form that answers alike out; compiled once for all processes."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from models.compile.child import Request
+from models.compile.engine import load
+from models.compile.graph import why_not
+from models.compile.verdict import Form, Verdict
+from models.predictor import Predictor
+from models.spec import ModelSpec
+
+Mode = Literal["auto", "fp32", "eager"]
+"""auto: the fastest form that answers alike; fp32: compiled, but in full precision; eager: PyTorch as it is."""
+
+TIMEOUT = 600.0
+LAST_WORDS = 300
+MODELS = Path(__file__).parents[1]
+
+
+class Compiler:
+    """The packages of this machine, in a folder that all its processes share."""
+
+    def __init__(self, folder: Path, mode: Mode = "auto", threads: int = 1) -> None:
+        """`threads` is how many each process computes with: it is compiled in."""
+        self._folder = folder
+        self._mode = mode
+        self._threads = threads
+
+    def speed_up(self, predictor: Predictor, weights: dict[str, Path]) -> Verdict:
+        """Give `predictor` the fastest engine that answers as its own does; the first call on a machine compiles.
+
+        `weights` is what the predictor was loaded with. Nothing is raised: where there is no compiler, or it fails,
+        the predictor stays as it is, and the verdict says why.
+        """
+        device = predictor.engine.device
+        tasks = [spec.task for spec in predictor.specs]
+        if self._mode == "eager":
+            return Verdict(form="eager", reason="the settings say so")
+        if reason := why_not(predictor.engine.network, predictor.how, tasks) or _no_compiler():
+            return Verdict(form="eager", reason=reason)
+        forms = _forms(self._mode, device)
+        home = self._folder / _key(predictor, forms, self._threads)
+        verdict = Verdict.read(home) or self._compile(home, predictor, weights, forms)
+        if verdict.form != "eager":
+            try:
+                predictor.engine = load(home, predictor.engine.network, verdict.batch, device)
+            except RuntimeError as error:
+                shutil.rmtree(home, ignore_errors=True)  # compiled anew by the next process
+                return Verdict(form="eager", reason=f"the compiled package is damaged: {error}"[:LAST_WORDS])
+        return verdict
+
+    def _compile(
+        self, home: Path, predictor: Predictor, weights: dict[str, Path], forms: list[Form]
+    ) -> Verdict:
+        with _alone(home):
+            if verdict := Verdict.read(home):  # another process was faster
+                return verdict
+            with tempfile.TemporaryDirectory(dir=home.parent, prefix=".compiling-") as scratch:
+                request = Request(
+                    specs=list(predictor.specs),
+                    weights=weights,
+                    device=str(predictor.engine.device),
+                    threads=self._threads,
+                    forms=forms,
+                    folder=Path(scratch),
+                )
+                verdict = _in_a_child(request)
+                home.mkdir(exist_ok=True)
+                for file in Path(scratch).glob("*.pt2"):
+                    file.replace(home / file.name)
+            verdict.write(home)  # last: a folder with a verdict is whole
+            return verdict
+
+
+def _in_a_child(request: Request) -> Verdict:
+    """The verdict of a compilation, also of one that failed or did not end."""
+    environment = {**os.environ, "TORCHINDUCTOR_CACHE_DIR": str(request.folder / "inductor")}
+    command = [sys.executable, "-m", "models.compile.child"]
+    try:
+        done = subprocess.run(
+            command,
+            input=request.model_dump_json(),
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return Verdict(form="eager", reason=f"compiling failed: {error}"[:LAST_WORDS])
+    if (verdict := Verdict.read(request.folder)) and done.returncode == 0:
+        return verdict
+    return Verdict(form="eager", reason=f"compiling failed: {_last_line(done)}")
+
+
+def _last_line(done: subprocess.CompletedProcess[str]) -> str:
+    lines = done.stderr.strip().splitlines()
+    return (lines[-1] if lines else f"the compiling process ended with {done.returncode}")[:LAST_WORDS]
+
+
+def _forms(mode: Mode, device: torch.device) -> list[Form]:
+    """The forms to try, the fastest first."""
+    if mode == "fp32":
+        return ["fp32"]
+    if device.type == "cuda":
+        return ["bf16" if torch.cuda.is_bf16_supported() else "fp16", "fp32"]
+    return ["bf16", "fp32"] if _has_bf16() else ["fp32"]
+
+
+def _has_bf16() -> bool:
+    """Whether the CPU multiplies bf16; where it only imitates it, float32 is faster."""
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+
+
+def _no_compiler() -> str:
+    names = [os.environ["CXX"]] if "CXX" in os.environ else ["g++", "clang++"]
+    return "" if any(shutil.which(name) for name in names) else "there is no C++ compiler; install g++"
+
+
+def _key(predictor: Predictor, forms: list[Form], threads: int) -> str:
+    """One name for all that the package depends on: the network, our code, torch's, and the processor."""
+    device = predictor.engine.device
+    parts = [
+        [_identity(spec) for spec in predictor.specs],
+        [forms, threads, torch.__version__, platform.machine()],
+        [torch.backends.cpu.get_cpu_capability(), torch.cpu._is_amx_tile_supported()],
+        torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+        _code(),
+    ]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
+
+
+def _identity(spec: ModelSpec) -> dict[str, Any]:
+    plain = spec.model_dump(mode="json", include={"task", "builder", "labels", "preprocessing", "options"})
+    return {**plain, "weights": spec.sha256 or spec.weights}
+
+
+@cache
+def _code() -> str:
+    """Our code that networks are made of: an altered one must not run as it was compiled before."""
+    files = sorted(file for folder in (".", "compile", "starter") for file in (MODELS / folder).glob("*.py"))
+    return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()
+
+
+@contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    """One process at a time compiles for `home`; the others wait, and then find it done."""
+    home.parent.mkdir(parents=True, exist_ok=True)
+    with (home.parent / f"{home.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

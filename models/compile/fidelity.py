@@ -1,0 +1,111 @@
+"""The gate: a faster form may answer only as the plain float32 form does, on real photos of products."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torchvision.ops import box_iou
+
+from models.decode import Photo
+from models.predictions import (
+    Box,
+    Classification,
+    Detection,
+    Detections,
+    Embedding,
+    Prediction,
+    Segmentation,
+)
+from models.predictor import Predictor
+
+BOUNDS = {
+    "top1": 0.99,
+    "boxes": 0.98,
+    "mask_iou": 0.98,
+    "cosine": 0.999,
+}
+"""Least agreement: shares of photos and of boxes, the mean IoU of masks, the smallest cosine of embeddings."""
+
+SURE = 0.3  # boxes below this score come and go with the last bit
+CLOSE = 0.9  # IoU from which two boxes are the same
+PHOTOS, PHOTOS_LARGE, LARGE = 200, 64, 300
+
+
+def agreement(plain: Predictor, fast: Predictor, photos: Sequence[Photo]) -> dict[str, float]:
+    """How far `fast` answers as `plain` does, by the names in `BOUNDS`; 0 where a photo has no usable answer."""
+    pairs = [
+        pair
+        for photo in photos
+        for pair in zip(plain.predict([photo])[0], fast.predict([photo])[0], strict=True)
+    ]
+    found: dict[str, list[float]] = {}
+    for one, other in pairs:
+        for name, value in _compare(one, other):
+            found.setdefault(name, []).append(value)
+    worst_counts = {"cosine"}
+    return {
+        name: float(min(values) if name in worst_counts else np.mean(values))
+        for name, values in found.items()
+    }
+
+
+def shortfall(found: dict[str, float]) -> str:
+    """What is below its bound, as a sentence; empty where the form may be used."""
+    low = [f"{name} {value:.4f} < {BOUNDS[name]}" for name, value in found.items() if value < BOUNDS[name]]
+    return f"answers differ from float32: {', '.join(low)}" if low else ""
+
+
+def _compare(one: Prediction, other: Prediction) -> list[tuple[str, float]]:
+    match one, other:
+        case Classification(scores), Classification(others):
+            return [("top1", float(scores[0].label == others[0].label))]
+        case Embedding(vector), Embedding(another):
+            return [("cosine", float(vector @ another))]
+        case Segmentation(mask=mask), Segmentation(mask=another):
+            return [("mask_iou", _mask_iou(mask, another))]
+        case Detections(items), Detections(others):
+            return [("boxes", float(near)) for near in _matched(items, others) + _matched(others, items)]
+    raise TypeError(f"cannot compare {type(one).__name__} with {type(other).__name__}")
+
+
+def _mask_iou(one: npt.NDArray[np.uint8], other: npt.NDArray[np.uint8]) -> float:
+    either = (one > 0) | (other > 0)
+    same = (one == other) & (one > 0)
+    return float(same.sum() / either.sum()) if either.any() else 1.0
+
+
+def _matched(items: Sequence[Detection], others: Sequence[Detection]) -> list[bool]:
+    """For each sure box whether the other form has it too, under the same label."""
+    sure = [item for item in items if item.score >= SURE]
+    if not sure:
+        return []
+    if not others:
+        return [False] * len(sure)
+    overlap = box_iou(_corners([item.box for item in sure]), _corners([item.box for item in others]))
+    same = torch.tensor([[item.label == other.label for other in others] for item in sure])
+    matched: list[bool] = ((overlap >= CLOSE) & same).any(dim=1).tolist()
+    return matched
+
+
+def _corners(boxes: Sequence[Box]) -> torch.Tensor:
+    return torch.tensor([(box.left, box.top, box.right, box.bottom) for box in boxes])
+
+
+@cache
+def real_photos(side: int) -> tuple[Photo, ...]:
+    """Products of the starter pack's sample, alone and on shelves. Fewer for networks that look at large photos."""
+    from models.starter.listing import listing_photo
+    from models.starter.sample import load_sample
+    from models.starter.shelf import compose
+
+    count = PHOTOS if side <= LARGE else PHOTOS_LARGE
+    products, labels, _ = load_sample()
+    rng = np.random.default_rng(0)
+    chosen = rng.permutation(len(products))[: count - count // 4]
+    alone = [listing_photo(products[k], int(labels[k]), rng).pixels for k in chosen]
+    shelves = [compose(products, labels, seed).pixels for seed in range(count // 4)]
+    return tuple(Photo(pixels, pixels.shape[1], pixels.shape[0]) for pixels in alone + shelves)

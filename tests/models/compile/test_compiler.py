@@ -1,0 +1,209 @@
+"""Compiling for real, in a small network: the same answers, once a machine, and eager where it cannot be."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from models.builders import make_draft
+from models.compile import Compiler, Verdict, compiler
+from models.compile.engine import PACKAGE, CompiledEngine
+from models.compile.fidelity import real_photos, shortfall
+from models.digest import sha256_of
+from models.predictor import Predictor, load_predictors
+from models.spec import ModelSpec
+
+LABELS = ("bag", "coat", "shoe")
+ROUGH = {"classify": 1e-2, "embed": 1e-2}
+
+
+class Model:
+    """A small classifier and embedder on one network, with weights in a file."""
+
+    def __init__(self, folder: Path) -> None:
+        torch.manual_seed(0)
+        torch.set_num_threads(1)
+        self.file = folder / "weights.safetensors"
+        save_file(make_draft(self._specs("0" * 64)).core.state_dict(), self.file)
+        self.specs = self._specs(sha256_of(self.file))
+        self.weights = {str(self.file): self.file}
+
+    def _specs(self, sha256: str) -> list[ModelSpec]:
+        common: dict[str, Any] = {
+            "version": 1,
+            "builder": "torchvision:resnet18",
+            "weights": str(self.file),
+            "sha256": sha256,
+            "preprocessing": {"size": 64, "fit": "letterbox"},
+            "options": {"num_classes": 3},
+        }
+        return [
+            ModelSpec.parse({**common, "name": "small", "task": "classify", "labels": LABELS}),
+        ]
+
+    def load(self) -> Predictor:
+        (predictor,) = load_predictors(self.specs, self.weights)
+        return predictor
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
+    return Model(tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture(scope="module")
+def compiled(model: Model, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Verdict]:
+    """The folder of packages after the model was compiled, and the verdict."""
+    folder = tmp_path_factory.mktemp("compiled")
+    return folder, Compiler(folder, "fp32").speed_up(model.load(), model.weights)
+
+
+def test_the_compiled_form_answers_as_the_eager_one(model: Model, compiled: tuple[Path, Verdict]) -> None:
+    folder, verdict = compiled
+    assert verdict.form == "fp32", verdict.reason
+    assert verdict.agreement["top1"] == 1.0
+    eager, fast = model.load(), model.load()
+    Compiler(folder, "fp32").speed_up(fast, model.weights)
+    assert isinstance(fast.engine, CompiledEngine)
+    photos = real_photos(64)[: 2 * fast.batch_size + 3]  # the last batch is padded
+    for one, other in zip(eager.predict(photos), fast.predict(photos), strict=True):
+        assert [s.label for s in one[0].scores] == [s.label for s in other[0].scores]  # type: ignore[union-attr]
+        assert [s.score for s in one[0].scores] == pytest.approx([s.score for s in other[0].scores], abs=1e-4)  # type: ignore[union-attr]
+    assert fast.predict(photos[:1])[0][0].scores[0].score == pytest.approx(  # type: ignore[union-attr]
+        fast.predict(photos)[0][0].scores[0].score,  # type: ignore[union-attr]
+        abs=1e-6,
+    )
+
+
+def test_a_machine_compiles_once(
+    model: Model, compiled: tuple[Path, Verdict], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, verdict = compiled
+    monkeypatch.setattr(compiler.subprocess, "run", lambda *_, **__: pytest.fail("compiled again"))
+    assert Compiler(folder, "fp32").speed_up(model.load(), model.weights) == verdict
+
+
+def test_other_threads_or_code_need_another_package(
+    model: Model, compiled: tuple[Path, Verdict], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predictor = model.load()
+    usual = compiler._key(predictor, ["fp32"], 1)
+    assert usual == compiler._key(model.load(), ["fp32"], 1)
+    assert usual != compiler._key(predictor, ["fp32"], 2)
+    assert usual != compiler._key(predictor, ["bf16", "fp32"], 1)
+    monkeypatch.setattr(compiler, "_code", lambda: "other")
+    assert usual != compiler._key(predictor, ["fp32"], 1)
+
+
+def test_of_processes_that_start_together_one_compiles(
+    model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = []
+
+    def in_a_child(request: Any) -> Verdict:
+        calls.append(request)
+        return Verdict(form="eager", reason="as an example")
+
+    monkeypatch.setattr(compiler, "_in_a_child", in_a_child)
+    predictors = [model.load() for _ in range(4)]
+    with ThreadPoolExecutor() as pool:
+        found = list(pool.map(lambda one: Compiler(tmp_path).speed_up(one, model.weights), predictors))
+    assert len(calls) == 1
+    assert {verdict.reason for verdict in found} == {"as an example"}
+
+
+def test_without_a_compiler_networks_run_eager(
+    model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CXX", "/nowhere/g++")
+    predictor = model.load()
+    engine = predictor.engine
+    verdict = Compiler(tmp_path).speed_up(predictor, model.weights)
+    assert (verdict.form, verdict.reason) == ("eager", "there is no C++ compiler; install g++")
+    assert predictor.engine is engine
+    assert not list(tmp_path.iterdir())  # and once there is one, it is used
+
+
+def test_a_compilation_that_fails_is_told_and_not_repeated(
+    model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed = subprocess.CompletedProcess([], 1, "", "Traceback\nCppCompileError: no such header\n")
+    monkeypatch.setattr(compiler.subprocess, "run", lambda *_, **__: failed)
+    verdict = Compiler(tmp_path).speed_up(model.load(), model.weights)
+    assert verdict.form == "eager"
+    assert verdict.reason == "compiling failed: CppCompileError: no such header"
+    monkeypatch.setattr(compiler.subprocess, "run", lambda *_, **__: pytest.fail("compiled again"))
+    assert Compiler(tmp_path).speed_up(model.load(), model.weights) == verdict
+
+
+def test_a_compiling_process_that_dies_takes_nothing_with_it(
+    model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    verdict = Compiler(tmp_path).speed_up(model.load(), model.weights)
+    assert verdict.reason == "compiling failed: the compiling process ended with 1"
+
+
+def test_a_damaged_package_is_left_and_made_anew(
+    model: Model, compiled: tuple[Path, Verdict], tmp_path: Path
+) -> None:
+    folder, verdict = compiled
+    (home,) = [path for path in folder.iterdir() if path.is_dir()]
+    copy = tmp_path / home.name
+    copy.mkdir()
+    verdict.write(copy)
+    (copy / PACKAGE).write_bytes((home / PACKAGE).read_bytes()[:1000])
+    predictor = model.load()
+    found = Compiler(tmp_path, "fp32").speed_up(predictor, model.weights)
+    assert found.form == "eager"
+    assert "damaged" in found.reason
+    assert predictor.predict(real_photos(64)[:1])
+    assert not copy.exists()
+
+
+@pytest.mark.parametrize(
+    ("builder", "task", "fit", "reason"),
+    [
+        ("torchvision:resnet18", "embed", "native", "its input has the size of each photo"),
+        (
+            "torchvision:ssdlite320_mobilenet_v3_large",
+            "detect",
+            "squash",
+            "its boxes are chosen inside the network",
+        ),
+    ],
+)
+def test_networks_without_fixed_shapes_run_eager(
+    tmp_path: Path, builder: str, task: str, fit: str, reason: str
+) -> None:
+    spec = ModelSpec.parse(
+        {
+            "name": "other",
+            "version": 1,
+            "task": task,
+            "builder": builder,
+            "weights": "none",
+            "sha256": "0" * 64,
+            "labels": [] if task == "embed" else LABELS,
+            "preprocessing": {"size": 320, "fit": fit},
+        }
+    )
+    predictor = Predictor([spec], make_draft([spec]).finish(), fold=False)
+    verdict = Compiler(tmp_path).speed_up(predictor, {})
+    assert (verdict.form, verdict.reason) == ("eager", reason)
+
+
+def test_the_settings_may_say_eager(model: Model, tmp_path: Path) -> None:
+    assert Compiler(tmp_path, "eager").speed_up(model.load(), model.weights).form == "eager"
+
+
+def test_what_falls_short_is_named() -> None:
+    assert shortfall({"top1": 1.0, "cosine": 0.9995}) == ""
+    assert shortfall({"top1": 0.97, "cosine": 0.9995}) == "answers differ from float32: top1 0.9700 < 0.99"
