@@ -43,7 +43,7 @@ def encode_mask(mask: npt.NDArray[np.uint8]) -> bytes:
             _SIGNATURE,
             _chunk(b"IHDR", header),
             _chunk(b"PLTE", _PALETTE[: 3 << bits]),
-            _chunk(b"IDAT", zlib.compress(memoryview(filtered), 1)),
+            _chunk(b"IDAT", zlib.compress(filtered.tobytes(), 1)),
             _chunk(b"IEND", b""),
         )
     )

@@ -30,10 +30,14 @@ class HostUnfit(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A network, or why it cannot be had; `versions` maps ids to `name@version` in the order of its answers."""
+    """A network, or why it cannot be had; `versions` maps ids to `name@version` in the order of its answers.
+
+    `verdict` tells in which form it runs, and why.
+    """
 
     predictor: Predictor | Exception
     versions: dict[int, str]
+    verdict: Verdict | None = None
 
 
 class ModelCache:
@@ -87,15 +91,16 @@ class ModelCache:
         except Exception as error:  # noqa: BLE001 - a model that cannot be loaded fails its own items only
             log.error("model not loaded", models=list(ids), error=str(error))
             return [Loaded(error, {id_: key for key, id_ in ids.items()})]
-        for predictor, verdict in zip(predictors, verdicts, strict=True):
-            keys = [spec.key for spec in predictor.specs]
-            log.info(
-                "model loaded", models=keys, device=self._device, form=verdict.form, reason=verdict.reason
-            )
         return [
-            Loaded(predictor, {ids[spec.key]: spec.key for spec in predictor.specs})
-            for predictor in predictors
+            self._found(predictor, verdict, ids)
+            for predictor, verdict in zip(predictors, verdicts, strict=True)
         ]
+
+    def _found(self, predictor: Predictor, verdict: Verdict, ids: dict[str, int]) -> Loaded:
+        keys = [spec.key for spec in predictor.specs]
+        told = {"device": self._device, "form": verdict.form, "reason": verdict.reason}
+        log.info("model loaded", models=keys, **told)
+        return Loaded(predictor, {ids[key]: key for key in keys}, verdict)
 
     def _speed_up(self, predictor: Predictor, weights: Path) -> Verdict:
         if self._compiler is None:

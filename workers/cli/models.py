@@ -1,4 +1,4 @@
-"""`tagmill models list|show|add|publish|promote`: the registry of model versions."""
+"""`tagmill models list|show|add|publish|promote|compile`: the registry of model versions."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ import yaml
 from catalog import versions
 from catalog.versions import Coverage, Version
 from models.errors import SpecError
-from workers.cli.console import out, print_json, table
+from workers.cli.console import err, out, print_json, table
 from workers.runtime import Runtime
 from workers.settings import settings
 
-models = typer.Typer(no_args_is_help=True, help="List, show, add, publish and promote model versions.")
+models = typer.Typer(
+    no_args_is_help=True, help="List, show, add, publish, promote and compile model versions."
+)
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 NameOption = Annotated[str | None, typer.Option(help="Register under this name.")]
@@ -141,6 +143,37 @@ def promote(
         print_json({"model": version.key, "retired": retired and retired.key, **asdict(covered)})
     else:
         _promoted(version, retired, covered)
+
+
+@models.command("compile")
+def compile_(
+    model: Annotated[list[str] | None, typer.Argument(help="NAME or NAME@VERSION; default: all.")] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Forget what was compiled, or failed, before.")
+    ] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Compile networks for this machine now, and show in which form each will run.
+
+    Workers compile at their first photo what is not compiled yet, which takes a minute or two a network. Run this when
+    a machine is set up, with the settings of its workers.
+
+    Example: tagmill models compile product-type
+    """
+    from workers.compiling import compile_models
+
+    with err.status("compiling, a minute or two a network …"):
+        found = compile_models(Runtime(settings()), model or [], again=again)
+    if as_json:
+        print_json([{"models": keys, **verdict.model_dump()} for keys, verdict in found])
+        return
+    made = table("models", "form", "#batch", "#ms a photo", "agrees with float32", "why no faster form")
+    for keys, verdict in found:
+        agreement = ", ".join(f"{name} {value:.4f}" for name, value in verdict.agreement.items())
+        milliseconds = "–" if verdict.milliseconds is None else f"{verdict.milliseconds:.2f}"
+        batch = str(verdict.batch or "–")
+        made.add_row("\n".join(keys), verdict.form, batch, milliseconds, agreement, verdict.reason)
+    out.print(made)
 
 
 def _promoted(version: Version, retired: Version | None, covered: Coverage) -> None:
