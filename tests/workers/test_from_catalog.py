@@ -9,6 +9,7 @@ import pytest
 
 from catalog.errors import BucketMissing
 from models.errors import DataError
+from models.photo import Sides
 from models.training.readers import read
 from models.training.recipe import Data
 from models.training.samples import LabelledPhotos
@@ -36,7 +37,7 @@ def test_photos_of_labelled_products_are_fetched_and_can_be_read(runtime: Runtim
         (f"bar-{number:03d}", ("lying", "upright")[number % 2]) for number in range(6)
     ]
     assert (found.problems, left_out(tmp_path)) == ((), [])
-    assert [one.photo.load(40).width for one in found.samples] == [40] * 6
+    assert [one.photo.load(Sides(40, 40)).width for one in found.samples] == [40] * 6
 
 
 def test_exported_again_the_table_is_the_same_and_no_photo_is_fetched(
