@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.tagmill-installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-fast chaos mutations lint types format services-down clean
+.PHONY: help install demo test test-fast chaos mutations bench bench-quick lint types format services-down clean
 
 help: ## List these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -30,6 +30,12 @@ chaos: install ## Break everything that can break, and count: SEED=n repeats a r
 
 mutations: install ## Take the protocol apart: for each part that is missing a test must fail
 	$(BIN)/python -m pytest tests/mutations -m ""
+
+bench: install ## Measure: Tagmill, its peers and the limit side by side; an hour, on a machine with nothing else to do
+	$(BIN)/python -m benchmarks
+
+bench-quick: install ## The same figures, rougher, in some minutes
+	$(BIN)/python -m benchmarks --quick
 
 test-fast: install ## The tests that need no worker processes
 	$(BIN)/python -m pytest --ignore=tests/acceptance

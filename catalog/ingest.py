@@ -79,6 +79,14 @@ class _Batch:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Commit:
+    """A batch on its way into the catalog; `done` raises what went wrong."""
+
+    batch: _Batch
+    done: Future[None]
+
+
 class Ingest:
     """Takes manifests in. It is handed the layers below it; `publish` is called after each commit."""
 
@@ -141,21 +149,22 @@ class Ingest:
         dry_run: bool,
         on_progress: Callable[[Summary], None],
     ) -> None:
-        """Read ahead, upload and commit side by side; one batch is committed while the next is taken."""
+        """Read ahead, upload and commit side by side: a batch is uploaded while the one before it is committed."""
         with (
             ThreadPoolExecutor(self._threads, "take") as takers,
             ThreadPoolExecutor(self._threads, "upload") as uploads,
-            ThreadPoolExecutor(1, "commit") as committer,
+            ThreadPoolExecutor(2, "commit") as committers,
         ):
-            commit: Future[None] | None = None
+            commits: deque[_Commit] = deque()
             for batch in self._batches(manifest, takers, summary, report):
-                if commit is not None:
-                    commit.result()
-                arguments = (batch, _place(manifest.location), summary, uploads, dry_run)
-                commit = committer.submit(self._commit, *arguments)
+                if len(commits) == 2:
+                    commits.popleft().done.result()
+                earlier = commits[-1] if commits else None
+                arguments = (batch, earlier, _place(manifest.location), summary, uploads, dry_run)
+                commits.append(_Commit(batch, committers.submit(self._commit, *arguments)))
                 on_progress(summary)
-            if commit is not None:
-                commit.result()
+            for commit in commits:
+                commit.done.result()
             on_progress(summary)
 
     def _batches(
@@ -200,17 +209,29 @@ class Ingest:
             yield finish()
 
     def _commit(
-        self, batch: _Batch, location: str, summary: Summary, uploads: ThreadPoolExecutor, dry_run: bool
+        self,
+        batch: _Batch,
+        earlier: _Commit | None,
+        location: str,
+        summary: Summary,
+        uploads: ThreadPoolExecutor,
+        dry_run: bool,
     ) -> None:
+        """Upload what is new, then commit once `earlier` is committed: photos keep their order, and are put once."""
         with uploading(self._engine) as connection:
             with connection.begin():
                 known = known_photos(connection, list(batch.photos))
+            if earlier is not None and not dry_run:
+                known |= earlier.batch.photos.keys() & batch.photos.keys()
             fresh = [photo for sha256, photo in batch.photos.items() if sha256 not in known]
+            if not dry_run:
+                list(uploads.map(self._upload, fresh))
+            if earlier is not None:
+                earlier.done.result()
             summary.photos_known += len(known)
             if dry_run:
                 summary.photos_new += len(fresh)
                 return
-            list(uploads.map(self._upload, fresh))
             assert summary.job_id is not None
             with connection.begin():
                 accepted = accept(connection, summary.job_id, batch.taken, self._version_ids)

@@ -19,15 +19,16 @@ PLAN = sa.text(
     """
 )
 
+# Rows are updated where they were locked: joined by their key, Postgres would read the whole table when they are many.
+# One that changed between the statement's start and its lock is not found there; it is left for the next time.
 PUBLISH = sa.text(
     f"""
     WITH due AS (
-        SELECT image_id, model_version_id FROM work_items
+        SELECT ctid FROM work_items
         WHERE {_DUE} AND published_at IS NULL
         ORDER BY published_at, next_attempt_at, image_id LIMIT :limit FOR UPDATE SKIP LOCKED
     ), published AS (
-        UPDATE work_items w SET published_at = now() FROM due
-        WHERE (w.image_id, w.model_version_id) = (due.image_id, due.model_version_id)
+        UPDATE work_items w SET published_at = now() WHERE ctid = ANY(ARRAY(SELECT ctid FROM due))
         RETURNING w.job_id, w.image_id, {_SUSPICION} AS suspicion
     )
     SELECT max(suspicion) AS suspicion, min(job_id) AS job_id, image_id, now() AS published_at
@@ -39,13 +40,12 @@ PUBLISH = sa.text(
 FORGET_PUBLISHED = sa.text(
     f"""
     WITH lost AS (
-        SELECT image_id, model_version_id FROM work_items
+        SELECT ctid FROM work_items
         WHERE {_DUE} AND (published_at < least(CAST(:waiting_since AS timestamptz), now()) - :in_transit
                           OR published_at > now() + :in_transit)
         FOR UPDATE SKIP LOCKED
     )
-    UPDATE work_items w SET published_at = NULL FROM lost
-    WHERE (w.image_id, w.model_version_id) = (lost.image_id, lost.model_version_id)
+    UPDATE work_items SET published_at = NULL WHERE ctid = ANY(ARRAY(SELECT ctid FROM lost))
     """
 )
 

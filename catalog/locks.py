@@ -29,15 +29,18 @@ def uploading(engine: sa.Engine) -> Iterator[sa.Connection]:
     """A connection to commit on what the block uploads: until it ends, no object is taken for an orphan.
 
     The lock belongs to the session, not to a transaction, so that a slow upload keeps none open; if the session is
-    lost, so is the commit. The connection is closed at the end, and the lock with it.
+    lost, so is the commit. Where the block fails the connection is closed, and the lock with it.
     """
     with engine.connect() as connection:
         try:
             connection.execute(sa.text(f"SELECT pg_advisory_lock_shared({_UPLOADS})"))
             connection.commit()
             yield connection
-        finally:
+            connection.execute(sa.text(f"SELECT pg_advisory_unlock_shared({_UPLOADS})"))
+            connection.commit()
+        except BaseException:
             connection.invalidate()
+            raise
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ import os
 import re
 import stat
 from collections.abc import Sequence
-from pathlib import Path, PurePath
 from typing import Final, NoReturn
 
 from catalog.asset_store import AssetStore
@@ -52,9 +51,9 @@ class Sources:
         self._base = base if _in_bucket(base) else os.path.realpath(base)
         self._prefixes = tuple(_folder(place) for place in places if _in_bucket(place))
         folders = [place for place in places if not _in_bucket(place)]
-        self._real_roots = tuple(Path(os.path.realpath(folder)) for folder in folders)
+        self._real_roots = tuple(_folder(os.path.realpath(folder)) for folder in folders)
         # As written too, because a reference may name a root by a path that leads through links.
-        self._roots = (*self._real_roots, *(Path(os.path.abspath(folder)) for folder in folders))  # noqa: PTH100
+        self._roots = (*self._real_roots, *(_folder(os.path.abspath(folder)) for folder in folders))  # noqa: PTH100
         self._store = store
         self._max_bytes = max_bytes
 
@@ -116,8 +115,11 @@ class Sources:
         self._check(os.stat(path), reference)  # noqa: PTH116
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
         with os.fdopen(descriptor, "rb") as file:
-            self._check(os.fstat(descriptor), reference)
-            data = file.read(self._max_bytes + 1)
+            status = os.fstat(descriptor)
+            self._check(status, reference)
+            data = file.read(status.st_size + 1)  # not up to the limit: as much memory would be taken first
+            if len(data) > status.st_size:  # it still grows
+                data += file.read(self._max_bytes + 1 - len(data))
         if len(data) > self._max_bytes:
             self._refuse_large(reference, len(data))
         return data
@@ -139,12 +141,13 @@ def _in_bucket(place: str) -> bool:
     return place.startswith("s3://")
 
 
-def _folder(url: str) -> str:
-    return url if url.endswith("/") else f"{url}/"
+def _folder(place: str) -> str:
+    return place if place.endswith("/") else f"{place}/"
 
 
-def _below(path: str, roots: Sequence[Path]) -> bool:
-    return any(PurePath(path).is_relative_to(root) for root in roots)
+def _below(path: str, roots: Sequence[str]) -> bool:
+    """Whether a path without `..` is one of the roots, each with a slash at its end, or lies below one."""
+    return _folder(path).startswith(tuple(roots))
 
 
 def _refuse_outside(reference: str, root: str) -> NoReturn:

@@ -176,3 +176,19 @@ _COVERAGE = sa.text(
            (SELECT count(*) FROM images) AS photos
     """
 )
+
+
+def waiting(connection: sa.Connection, version_ids: Iterable[int], limit: int) -> int:
+    """How many photos wait for any of these versions, counted up to `limit`."""
+    parameters = {"version_ids": list(version_ids), "limit": limit}
+    return int(connection.scalar(_WAITING, parameters) or 0)
+
+
+_WAITING = sa.text(
+    """
+    SELECT count(*) FROM (
+        SELECT FROM work_items
+        WHERE state IN ('pending', 'retry') AND model_version_id = ANY(CAST(:version_ids AS bigint[])) LIMIT :limit
+    ) open
+    """
+)

@@ -27,7 +27,9 @@ def compile_models(runtime: Runtime, names: Sequence[str], *, again: bool = Fals
     compiler = compiler_of(config, shape)
     if again:
         shutil.rmtree(compiler.folder, ignore_errors=True)
-    cache = ModelCache(runtime.engine, runtime.store, config.weights_cache, device_of(shape, 0), compiler)
+    cache = ModelCache(
+        runtime.engine, runtime.store, config.weights_cache, device_of(shape, 0), compiler, compile_from=0
+    )
     with runtime.engine.connect() as connection:
         chosen = [versions.find(connection, name) for name in names] if names else versions.every(connection)
     return [

@@ -14,7 +14,7 @@ from catalog import versions
 from catalog.asset_store import AssetStore
 from catalog.errors import StoreUnavailable
 from catalog.versions import Version
-from models.compile import Compiler, Verdict
+from models.compile import NOT_YET, Compiler, Verdict
 from models.predictor import Predictor, load_predictors
 from models.spec import ModelSpec
 from workers.device import WorkerShape
@@ -22,6 +22,9 @@ from workers.registry import weights_file
 from workers.settings import Settings
 
 log = structlog.get_logger()
+
+
+COMPILE_FROM = 2000  # photos; compiling takes a minute or two, and saves some milliseconds each
 
 
 class HostUnfit(Exception):
@@ -32,26 +35,38 @@ class HostUnfit(Exception):
 class Loaded:
     """A network, or why it cannot be had; `versions` maps ids to `name@version` in the order of its answers.
 
-    `verdict` tells in which form it runs, and why.
+    `verdict` tells in which form it runs, and why; `weights` is the file it was loaded from.
     """
 
     predictor: Predictor | Exception
     versions: dict[int, str]
     verdict: Verdict | None = None
+    weights: Path | None = None
 
 
 class ModelCache:
     """Loads each network at its first use and keeps it."""
 
     def __init__(
-        self, engine: sa.Engine, store: AssetStore, cache: Path, device: str, compiler: Compiler | None = None
+        self,
+        engine: sa.Engine,
+        store: AssetStore,
+        cache: Path,
+        device: str,
+        compiler: Compiler | None = None,
+        compile_from: int = COMPILE_FROM,
     ) -> None:
-        """Without a `compiler` networks run as PyTorch runs them."""
+        """Without a `compiler` networks run as PyTorch runs them.
+
+        One that is not compiled yet is compiled once `compile_from` photos wait for it; for fewer the wait is not
+        worth it.
+        """
         self._engine = engine
         self._store = store
         self._cache = cache
         self._device = device
         self._compiler = compiler
+        self._compile_from = compile_from
         self._loaded: list[Loaded] = []
 
     def get(self, version_ids: Iterable[int]) -> list[Loaded]:
@@ -60,6 +75,7 @@ class ModelCache:
         A network that cannot be loaded is returned as its error, and tried again at the next call. Raises HostUnfit.
         """
         wanted = set(version_ids)
+        self._loaded = [self._reconsidered(loaded) for loaded in self._loaded]
         missing = wanted - _ids(self._loaded)
         fresh = self._load(missing) if missing else []
         found = [loaded for loaded in fresh if isinstance(loaded.predictor, Predictor)]
@@ -83,7 +99,7 @@ class ModelCache:
             path = weights_file(self._store, self._cache, group[0])
             specs = [ModelSpec.parse({**version.spec, "weights": str(path)}) for version in group]
             predictors = load_predictors(specs, {str(path): path}, self._device)
-            verdicts = [self._speed_up(predictor, path) for predictor in predictors]
+            verdicts = [self._speed_up(predictor, path, ids) for predictor in predictors]
         except (OSError, MemoryError, torch.OutOfMemoryError) as error:
             raise HostUnfit(f"cannot load {', '.join(ids)} here: {error}") from error
         except StoreUnavailable as error:
@@ -92,20 +108,37 @@ class ModelCache:
             log.error("model not loaded", models=list(ids), error=str(error))
             return [Loaded(error, {id_: key for key, id_ in ids.items()})]
         return [
-            self._found(predictor, verdict, ids)
+            self._found(predictor, verdict, ids, path)
             for predictor, verdict in zip(predictors, verdicts, strict=True)
         ]
 
-    def _found(self, predictor: Predictor, verdict: Verdict, ids: dict[str, int]) -> Loaded:
+    def _found(self, predictor: Predictor, verdict: Verdict, ids: dict[str, int], weights: Path) -> Loaded:
         keys = [spec.key for spec in predictor.specs]
         told = {"device": self._device, "form": verdict.form, "reason": verdict.reason}
         log.info("model loaded", models=keys, **told)
-        return Loaded(predictor, {ids[key]: key for key in keys}, verdict)
+        return Loaded(predictor, {ids[key]: key for key in keys}, verdict, weights)
 
-    def _speed_up(self, predictor: Predictor, weights: Path) -> Verdict:
+    def _speed_up(self, predictor: Predictor, weights: Path, ids: dict[str, int]) -> Verdict:
         if self._compiler is None:
             return Verdict(form="eager")
-        return self._compiler.speed_up(predictor, {str(weights): weights})
+        with self._engine.connect() as connection:
+            waiting = versions.waiting(connection, ids.values(), self._compile_from)
+        worth_it = waiting >= self._compile_from
+        return self._compiler.speed_up(predictor, {str(weights): weights}, compile=worth_it)
+
+    def _reconsidered(self, loaded: Loaded) -> Loaded:
+        """A network that few photos waited for runs eager; once many do, or another process compiled it, no more."""
+        if (
+            loaded.verdict is not NOT_YET
+            or not isinstance(loaded.predictor, Predictor)
+            or loaded.weights is None
+        ):
+            return loaded
+        ids = {key: version_id for version_id, key in loaded.versions.items()}
+        verdict = self._speed_up(loaded.predictor, loaded.weights, ids)
+        if verdict is NOT_YET:
+            return loaded
+        return self._found(loaded.predictor, verdict, ids, loaded.weights)
 
 
 def compiler_of(config: Settings, shape: WorkerShape) -> Compiler:

@@ -4,7 +4,7 @@
 `compiler` is the door: a predictor in, the same predictor with the fastest form that may be used out.
 """
 
-from models.compile.compiler import Compiler, Mode
+from models.compile.compiler import NOT_YET, Compiler, Mode
 from models.compile.verdict import Verdict
 
-__all__ = ["Compiler", "Mode", "Verdict"]
+__all__ = ["NOT_YET", "Compiler", "Mode", "Verdict"]

@@ -29,6 +29,8 @@ from models.spec import ModelSpec
 Mode = Literal["auto", "fp32", "eager"]
 """auto: the fastest form that answers alike; fp32: compiled, but in full precision; eager: PyTorch as it is."""
 
+NOT_YET = Verdict(form="eager", reason="not compiled yet")
+
 TIMEOUT = 600.0
 LAST_WORDS = 300
 MODELS = Path(__file__).parents[1]
@@ -39,15 +41,16 @@ class Compiler:
 
     def __init__(self, folder: Path, mode: Mode = "auto", threads: int = 1) -> None:
         """`threads` is how many each process computes with: it is compiled in."""
-        self._folder = folder
+        self.folder = folder
         self._mode = mode
         self._threads = threads
 
-    def speed_up(self, predictor: Predictor, weights: dict[str, Path]) -> Verdict:
+    def speed_up(self, predictor: Predictor, weights: dict[str, Path], *, compile: bool = True) -> Verdict:
         """Give `predictor` the fastest engine that answers as its own does; the first call on a machine compiles.
 
-        `weights` is what the predictor was loaded with. Nothing is raised: where there is no compiler, or it fails,
-        the predictor stays as it is, and the verdict says why.
+        `weights` is what the predictor was loaded with. Without `compile` only what is compiled already is used.
+        Nothing is raised: where there is no compiler, or it fails, the predictor stays as it is, and the verdict says
+        why.
         """
         device = predictor.engine.device
         tasks = [spec.task for spec in predictor.specs]
@@ -56,8 +59,12 @@ class Compiler:
         if reason := why_not(predictor.engine.network, predictor.how, tasks) or _no_compiler():
             return Verdict(form="eager", reason=reason)
         forms = _forms(self._mode, device)
-        home = self._folder / _key(predictor, forms, self._threads)
-        verdict = Verdict.read(home) or self._compile(home, predictor, weights, forms)
+        home = self.folder / _key(predictor, forms, self._threads)
+        verdict = Verdict.read(home)
+        if verdict is None:
+            if not compile:
+                return NOT_YET
+            verdict = self._compile(home, predictor, weights, forms)
         if verdict.form != "eager":
             try:
                 predictor.engine = load(home, predictor.engine.network, verdict.batch, device)

@@ -56,8 +56,8 @@ def test_frozen_beyond_its_lease_a_worker_writes_nothing_when_it_wakes(arena: Ar
 
 def test_a_chunk_that_outlasts_its_lease_is_not_taken_away(arena: Arena) -> None:
     """The heartbeat prolongs it, while other hosts sweep every second."""
-    arena.order(400)
-    workers = [arena.start(SLOWLY, lease_seconds="2", chunk_size="200") for _ in range(2)]
+    arena.order(800)
+    workers = [arena.start(SLOWLY, lease_seconds="2", chunk_size="400") for _ in range(2)]
     verdict = arena.finish()
     assert not verdict.quarantined
     assert arena.value("SELECT max(attempts) FROM work_items") == 1

@@ -13,9 +13,11 @@ from torch import nn
 
 from catalog import versions
 from catalog.asset_store import MemoryAssetStore
+from models.compile import NOT_YET, Compiler, Verdict
 from models.errors import WeightsError
 from models.predictor import Predictor
 from models.spec import ModelSpec, Preprocessing
+from tests.catalog.shop import add_images, plan
 from workers import model_cache, registry
 from workers.model_cache import HostUnfit, ModelCache
 
@@ -96,3 +98,32 @@ def test_lost_weights_are_named_and_adding_the_model_again_mends_them(
         registry.weights_file(store, tmp_path / "cache", version)
     assert registry.add(engine, store, spec, weights) == (version, False)
     assert registry.weights_file(store, tmp_path / "cache", version).read_bytes() == b"weights"
+
+
+class Slow(Compiler):
+    """Says what it was asked, in place of compiling."""
+
+    def __init__(self) -> None:
+        super().__init__(Path("unused"))
+        self.asked: list[bool] = []
+
+    def speed_up(self, predictor: Predictor, weights: dict[str, Path], *, compile: bool = True) -> Verdict:
+        self.asked.append(compile)
+        return Verdict(form="bf16", batch=4) if compile else NOT_YET
+
+
+def test_a_network_is_compiled_once_enough_photos_wait_for_it(
+    engine: sa.Engine, cache: ModelCache, tmp_path: Path
+) -> None:
+    compiler = Slow()
+    patient = ModelCache(engine, MemoryAssetStore(), tmp_path, "cpu", compiler, compile_from=5)
+    version = register(engine, "first")
+    plan(engine, add_images(engine, 4), version)
+    assert [loaded.verdict for loaded in patient.get([version])] == [NOT_YET]
+    assert [loaded.verdict for loaded in patient.get([version])] == [NOT_YET]
+    plan(engine, add_images(engine, 1), version)
+    (loaded,) = patient.get([version])
+    assert loaded.verdict is not None
+    assert loaded.verdict.form == "bf16"
+    patient.get([version])
+    assert compiler.asked == [False, False, True]

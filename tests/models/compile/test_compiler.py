@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import save_file
 
 from models.builders import make_draft
-from models.compile import Compiler, Verdict, compiler
+from models.compile import NOT_YET, Compiler, Verdict, compiler
 from models.compile.engine import PACKAGE, CompiledEngine
 from models.compile.fidelity import real_photos, shortfall
 from models.digest import sha256_of
@@ -198,6 +198,15 @@ def test_networks_without_fixed_shapes_run_eager(
     predictor = Predictor([spec], make_draft([spec]).finish(), fold=False)
     verdict = Compiler(tmp_path).speed_up(predictor, {})
     assert (verdict.form, verdict.reason) == ("eager", reason)
+
+
+def test_without_leave_to_compile_only_what_is_there_is_used(
+    model: Model, compiled: tuple[Path, Verdict], tmp_path: Path
+) -> None:
+    folder, verdict = compiled
+    assert Compiler(folder, "fp32").speed_up(model.load(), model.weights, compile=False) == verdict
+    assert Compiler(tmp_path).speed_up(model.load(), model.weights, compile=False) is NOT_YET
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_settings_may_say_eager(model: Model, tmp_path: Path) -> None:
