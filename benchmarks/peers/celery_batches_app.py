@@ -14,7 +14,7 @@ from celery_batches import Batches
 
 from benchmarks.peers import common, processes
 from benchmarks.peers.celery_run import TUNED, run
-from benchmarks.peers.model import CompiledModel, EagerModel, rows
+from benchmarks.peers.model import EagerModel, SharedModel, rows
 from benchmarks.peers.photos import to_pixels, to_tensor
 
 app = Celery("peers", broker=common.redis_url())
@@ -52,7 +52,7 @@ class Tuned:
         self.client = common.minio_client()
         self.connection = common.connect()
         self.threads = ThreadPoolExecutor(4)
-        self.model = CompiledModel(batch=8)
+        self.model = SharedModel()
         self.client.bucket_exists(common.setting("S3_BUCKET"))
 
     def tag(self, keys: Sequence[str]) -> None:

@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from benchmarks.peers import common, processes
-from benchmarks.peers.model import CompiledModel, EagerModel, rows
+from benchmarks.peers.model import EagerModel, SharedModel, rows
 from benchmarks.peers.photos import to_pixels, to_tensor
 
 BATCH = 32
@@ -76,7 +76,7 @@ def tuned(keys: Sequence[str]) -> float:
 
 def shard(keys: Sequence[str], barrier: Barrier) -> None:
     """Predicts and writes, while threads fetch and decode what comes next."""
-    client, model = common.minio_client(), CompiledModel(STEP)
+    client, model = common.minio_client(), SharedModel()
     client.bucket_exists(common.setting("S3_BUCKET"))
     with closing(common.connect()) as connection, ThreadPoolExecutor(THREADS) as threads:
         barrier.wait(processes.WARM_SECONDS)

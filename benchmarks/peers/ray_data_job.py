@@ -14,7 +14,7 @@ import torch
 from minio import Minio
 
 from benchmarks.peers import common, processes
-from benchmarks.peers.model import CompiledModel, EagerModel, rows
+from benchmarks.peers.model import EagerModel, SharedModel, rows
 from benchmarks.peers.photos import to_pixels, to_tensor
 
 BATCH = 32
@@ -53,7 +53,7 @@ class Tagger:
     def __init__(self) -> None:
         self.connection = common.connect()
         self.threads = ThreadPoolExecutor(THREADS)
-        self.model = CompiledModel(STEP)
+        self.model = SharedModel()
         client().bucket_exists(common.setting("S3_BUCKET"))
         processes.warm()
 

@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from torch import Tensor
 
 from models.compile.engine import PACKAGE, load
-from models.compile.fidelity import agreement, real_photos, shortfall
+from models.compile.fidelity import LARGE, agreement, real_photos, shortfall
 from models.compile.graph import Graph
 from models.compile.rounding import halve, layers_to_keep
 from models.compile.verdict import Form, Verdict
@@ -30,7 +30,7 @@ from models.spec import ModelSpec, Preprocessing
 
 TYPES: dict[Form, torch.dtype] = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
 SECONDS = 0.6  # that each form is measured for
-TRIED = 32  # photos that tell which layers may be rounded
+TRIED, TRIED_LARGE = 32, 8  # photos that tell which layers may be rounded
 
 
 class Request(BaseModel):
@@ -74,7 +74,9 @@ def _kept(plain: Predictor, dtype: torch.dtype) -> frozenset[str] | None:
     if dtype is torch.float32:
         return frozenset()
     photos = real_photos(plain.how.size)
-    some = [photos[k : k + 8] for k in range(0, len(photos), 8 * max(1, len(photos) // TRIED))]
+    few = TRIED if plain.how.size <= LARGE else TRIED_LARGE
+    size = few // 4
+    some = [photos[k : k + size] for k in range(0, len(photos), size * max(1, len(photos) // few))]
     batches = [
         make_batch(part, [place(one.width, one.height, plain.how) for one in part], plain.how)
         for part in some

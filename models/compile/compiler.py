@@ -79,7 +79,9 @@ class Compiler:
         with _alone(home):
             if verdict := Verdict.read(home):  # another process was faster
                 return verdict
-            with tempfile.TemporaryDirectory(dir=home.parent, prefix=".compiling-") as scratch:
+            for left in home.parent.glob(f".{home.name}-*"):  # by a process that was killed
+                shutil.rmtree(left, ignore_errors=True)
+            with tempfile.TemporaryDirectory(dir=home.parent, prefix=f".{home.name}-") as scratch:
                 request = Request(
                     specs=list(predictor.specs),
                     weights=weights,
