@@ -1,6 +1,6 @@
 """All figures: `python -m benchmarks [--quick]`, or `make bench`. Prints a table, writes JSON and a plot.
 
-Each file can be run alone: throughput, stages, masks, ingest, ledger, startup, endurance, protection.
+Each file can be run alone: throughput, stages, startup, ingest, ledger, endurance, masks, protection.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from workers.device import cores
 PARTS = {
     "throughput": throughput.measure,
     "stages": stages.measure,
-    "masks": masks.measure,
+    "startup": startup.measure,
     "ingest": ingest.measure,
     "ledger": ledger.measure,
-    "startup": startup.measure,
     "endurance": endurance.measure,
+    "masks": masks.measure,
 }
 RESULTS = Path(__file__).parent / "results"
 
@@ -41,15 +41,15 @@ def main() -> None:
     for part in given.parts:
         print(f"== {part}", file=sys.stderr, flush=True)
         rows += PARTS[part](given.quick)
+        write(rows, quick=given.quick)  # after each part: what was measured is kept, whatever comes
     print(hardware())
     print_rows(rows)
-    write(rows, quick=given.quick, whole=set(given.parts) == set(PARTS))
 
 
-def write(rows: Sequence[Row], *, quick: bool, whole: bool) -> None:
-    """`latest.json` where all parts ran in full, `quick.json` otherwise; the plot with the former."""
+def write(rows: Sequence[Row], *, quick: bool) -> None:
+    """The rows as JSON, and rates as a plot: `latest`, or `quick` for rough ones."""
     RESULTS.mkdir(exist_ok=True)
-    file = RESULTS / ("latest.json" if whole and not quick else "quick.json")
+    file = RESULTS / ("quick.json" if quick else "latest.json")
     found = {
         "hardware": hardware(),
         "measured_at": datetime.now(UTC).isoformat(timespec="minutes"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -14,14 +15,16 @@ from safetensors.torch import save_file
 
 from models.builders import make_draft
 from models.compile import NOT_YET, Compiler, Verdict, compiler
+from models.compile.child import package
 from models.compile.engine import PACKAGE, CompiledEngine
-from models.compile.fidelity import real_photos, shortfall
+from models.compile.fidelity import agreement, real_photos, shortfall
+from models.decode import Photo
 from models.digest import sha256_of
+from models.predictions import Classification
 from models.predictor import Predictor, load_predictors
 from models.spec import ModelSpec
 
 LABELS = ("bag", "coat", "shoe")
-ROUGH = {"classify": 1e-2, "embed": 1e-2}
 
 
 class Model:
@@ -60,26 +63,44 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
 
 @pytest.fixture(scope="module")
 def compiled(model: Model, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Verdict]:
-    """The folder of packages after the model was compiled, and the verdict."""
+    """A folder of packages in which the model's is, whether or not it was the fastest form here."""
     folder = tmp_path_factory.mktemp("compiled")
-    return folder, Compiler(folder, "fp32").speed_up(model.load(), model.weights)
+    predictor = model.load()
+    home = folder / compiler._key(predictor, ["fp32"], 1)
+    home.mkdir()
+    package(predictor, torch.float32, (), 4, home / PACKAGE)
+    verdict = Verdict(form="fp32", batch=4)
+    verdict.write(home)
+    return folder, verdict
+
+
+def test_a_child_compiles_measures_and_compares(model: Model, tmp_path: Path) -> None:
+    predictor = model.load()
+    verdict = Compiler(tmp_path, "fp32").speed_up(predictor, model.weights)
+    assert verdict.form == "fp32" or verdict.reason.startswith("fp32 takes"), verdict.reason
+    assert isinstance(predictor.engine, CompiledEngine) == (verdict.form == "fp32")
+    assert Verdict.read(tmp_path / compiler._key(model.load(), ["fp32"], 1)) == verdict
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
 
 
 def test_the_compiled_form_answers_as_the_eager_one(model: Model, compiled: tuple[Path, Verdict]) -> None:
-    folder, verdict = compiled
-    assert verdict.form == "fp32", verdict.reason
-    assert verdict.agreement["top1"] == 1.0
+    folder, _ = compiled
     eager, fast = model.load(), model.load()
     Compiler(folder, "fp32").speed_up(fast, model.weights)
     assert isinstance(fast.engine, CompiledEngine)
     photos = real_photos(64)[: 2 * fast.batch_size + 3]  # the last batch is padded
-    for one, other in zip(eager.predict(photos), fast.predict(photos), strict=True):
-        assert [s.label for s in one[0].scores] == [s.label for s in other[0].scores]  # type: ignore[union-attr]
-        assert [s.score for s in one[0].scores] == pytest.approx([s.score for s in other[0].scores], abs=1e-4)  # type: ignore[union-attr]
-    assert fast.predict(photos[:1])[0][0].scores[0].score == pytest.approx(  # type: ignore[union-attr]
-        fast.predict(photos)[0][0].scores[0].score,  # type: ignore[union-attr]
-        abs=1e-6,
-    )
+    assert agreement(eager, fast, photos)["top1"] == 1.0
+    for one, other in zip(scores(eager, photos), scores(fast, photos), strict=True):
+        assert one == pytest.approx(other, abs=1e-4)
+    assert scores(fast, photos[:1])[0] == pytest.approx(scores(fast, photos)[0], abs=1e-6)
+
+
+def scores(predictor: Predictor, photos: Sequence[Photo]) -> list[dict[str, float]]:
+    found = []
+    for (answer,) in predictor.predict(photos):
+        assert isinstance(answer, Classification)
+        found.append({score.label: score.score for score in answer.scores})
+    return found
 
 
 def test_a_machine_compiles_once(
