@@ -28,7 +28,9 @@ def draw(rows: Sequence[Row], hardware: str, path: Path) -> None:
     )
     axes.bar_label(drawn, fmt="%.0f", padding=3, fontsize=9)
     axes.set_xlabel("photos a second, from S3 to rows in Postgres")
-    axes.set_title(f"One classifier, 600 to 1600 px JPEGs\n{hardware}", fontsize=9, loc="left")
+    axes.set_title(
+        f"One classifier where not said, JPEGs of 600 to 1600 px\n{hardware}", fontsize=9, loc="left"
+    )
     axes.spines[["top", "right"]].set_visible(False)
     axes.margins(x=0.08)
     figure.savefig(path, dpi=130)
@@ -36,7 +38,8 @@ def draw(rows: Sequence[Row], hardware: str, path: Path) -> None:
 
 
 def _shown(name: str) -> bool:
-    return "forward" not in name or name.startswith("limit, classifier: fetch")
+    """Of this file's figures those of the whole path, and the limit that goes with it."""
+    return name.startswith(("tagmill", "limit, classifier: fetch")) or name.endswith(("documented", "tuned"))
 
 
 def _label(name: str) -> str:

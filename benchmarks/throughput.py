@@ -114,7 +114,14 @@ def _program(shop: Shop, module: str, *arguments: str) -> float:
 def rows(rates: Rates) -> list[Row]:
     """What was measured, and the ratios that have a target."""
     found = [
-        Row(name, statistics.median(values), "photos/s", None, at_least=True)
+        Row(
+            name,
+            statistics.median(values),
+            "photos/s",
+            None,
+            at_least=True,
+            note="" if all(values) else "failed",
+        )
         for name, values in rates.items()
     ]
 

@@ -23,7 +23,6 @@ from benchmarks.peers.photos import SIZE, TRANSFORMS, to_pixels
 BATCH = 32
 STEP = 8
 """Tuned: photos a forward pass."""
-INSERTING = Lock()  # Daft calls from several threads, and a connection holds one transaction
 TAG = DataType.struct({"rank": DataType.int32(), "label": DataType.string(), "score": DataType.float32()})
 
 
@@ -36,6 +35,12 @@ def eager() -> EagerModel:
 @cache
 def compiled() -> SharedModel:
     return SharedModel()
+
+
+@cache
+def inserting() -> Lock:
+    """Daft calls from several threads, and a connection holds one transaction."""
+    return Lock()
 
 
 @cache
@@ -76,7 +81,7 @@ class Tagger:
         names = keys.to_pylist()
         photos = [np.frombuffer(one, np.uint8).reshape(SIZE, SIZE, 3) for one in pixels.to_pylist()]
         found = rows(names, compiled()(photos))
-        with INSERTING:
+        with inserting():
             common.insert(connection(), found)
         return [common.TOP] * len(names)
 
