@@ -18,7 +18,8 @@ OURS, LIMIT, TUNED, DOCUMENTED = "#2f6f4f", "#b8c4bd", "#c98a4b", "#e3c9ab"
 def draw(rows: Sequence[Row], hardware: str, path: Path) -> None:
     """Bars of all rows in photos a second, the fastest above."""
     bars = sorted(
-        (row for row in rows if row.unit == "photos/s" and _shown(row.name)), key=lambda row: row.value
+        (row for row in rows if row.unit == "photos/s" and row.value and _shown(row.name)),
+        key=lambda row: row.value,
     )
     figure, axes = plt.subplots(figsize=(9, 0.36 * len(bars) + 1.2), layout="constrained")
     drawn = axes.barh(
