@@ -26,6 +26,8 @@ from models.spec import ModelSpec
 
 LABELS = ("bag", "coat", "shoe")
 
+pytestmark = pytest.mark.skipif(bool(compiler._no_compiler()), reason=compiler._no_compiler())
+
 
 class Model:
     """A small classifier and embedder on one network, with weights in a file."""
