@@ -16,7 +16,7 @@ ENV PYTHONUNBUFFERED=1 \
     TAGMILL_CACHE_DIR=/models \
     HOME=/tmp
 
-# Networks are compiled where they run; without a compiler they run two to three times slower.
+# Networks are compiled where they run; without a compiler they run up to three times slower.
 RUN apt-get update && apt-get install --yes --no-install-recommends g++ && rm -rf /var/lib/apt/lists/*
 
 RUN groupadd --gid 10001 tagmill \

@@ -34,7 +34,7 @@ mutations: install ## Take the protocol apart: for each part that is missing a t
 bench: install ## Measure: Tagmill, its peers and the limit side by side; an hour, on a machine with nothing else to do
 	$(BIN)/python -m benchmarks
 
-bench-quick: install ## The same figures, rougher, in some minutes
+bench-quick: install ## The same figures, rougher, in a quarter of an hour
 	$(BIN)/python -m benchmarks --quick
 
 test-fast: install ## The tests that need no worker processes

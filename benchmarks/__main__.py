@@ -34,7 +34,9 @@ RESULTS = Path(__file__).parent / "results"
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="the same rows, rougher, in a few minutes")
+    parser.add_argument(
+        "--quick", action="store_true", help="the same rows, rougher, in a quarter of an hour"
+    )
     parser.add_argument("--parts", nargs="*", choices=list(PARTS), default=list(PARTS))
     given = parser.parse_args()
     rows: list[Row] = []

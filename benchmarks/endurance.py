@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import threading
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from benchmarks.photos import SMALL, write_photos
-from benchmarks.rows import Row, print_rows
+from benchmarks.rows import Row, run
 from benchmarks.scratch import scratch
 from benchmarks.shop import Shop, open_shop
 from benchmarks.throughput import HOME, ONE
@@ -96,11 +95,5 @@ def _megabytes(pid: int) -> float:
         return 0.0
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help=f"{LATE_QUICK:,} photos in place of {LATE:,}")
-    print_rows(measure(parser.parse_args().quick))
-
-
 if __name__ == "__main__":
-    main()
+    run(__doc__, measure)

@@ -8,7 +8,6 @@ that are new.
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import io
 import os
@@ -23,7 +22,7 @@ from uuid import uuid4
 import numpy as np
 from PIL import Image, ImageFilter
 
-from benchmarks.rows import Row, print_rows
+from benchmarks.rows import Row, run
 from benchmarks.scratch import Scratch, scratch
 from catalog.asset_store import AssetStore, image_key
 from catalog.error_report import ErrorReport
@@ -148,11 +147,5 @@ def _publisher(place: Scratch, runtime: Runtime) -> Publisher:
     return Publisher(runtime.ledger, queue, chunk_size=config.chunk_size, max_published=config.max_published)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="fewer photos")
-    print_rows(measure(parser.parse_args().quick))
-
-
 if __name__ == "__main__":
-    main()
+    run(__doc__, measure)

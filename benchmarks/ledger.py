@@ -6,7 +6,6 @@ the cores they are given. Percentiles include the commit, with `fsync`.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import re
@@ -21,7 +20,7 @@ from uuid import uuid4
 
 import sqlalchemy as sa
 
-from benchmarks.rows import Row, print_rows
+from benchmarks.rows import Row, run
 from benchmarks.scratch import Scratch, scratch
 from catalog.ledger import Ledger
 from tests.catalog.shop import add_version, stored
@@ -262,11 +261,5 @@ def _python(code: str, environment: dict[str, str], *arguments: str) -> subproce
     return subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="a tenth of the rows, fewer rounds")
-    print_rows(measure(parser.parse_args().quick))
-
-
 if __name__ == "__main__":
-    main()
+    run(__doc__, measure)

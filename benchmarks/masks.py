@@ -5,7 +5,6 @@ One thread, one process; both are measured in turns. The agreement is the mean I
 
 from __future__ import annotations
 
-import argparse
 import copy
 import statistics
 import tempfile
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.rows import Row, print_rows
+from benchmarks.rows import Row, run
 from benchmarks.throughput import HOME
 from models.compile import Compiler
 from models.compile.child import measure as milliseconds
@@ -63,11 +62,5 @@ def _plain(exact: Predictor) -> Predictor:
     return plain
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="fewer rounds and photos")
-    print_rows(measure(parser.parse_args().quick))
-
-
 if __name__ == "__main__":
-    main()
+    run(__doc__, measure)

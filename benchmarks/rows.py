@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import argparse
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,3 +55,10 @@ def print_rows(rows: Iterable[Row]) -> None:
     console = Console()
     console.width = max(console.width, 140)  # where it is no terminal, Rich would fold the table
     console.print(table)
+
+
+def run(about: str | None, measure: Callable[[bool], list[Row]]) -> None:
+    """A part of the benchmarks as a program of its own."""
+    parser = argparse.ArgumentParser(description=about)
+    parser.add_argument("--quick", action="store_true", help="fewer photos, rows and rounds")
+    print_rows(measure(parser.parse_args().quick))

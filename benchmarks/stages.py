@@ -13,7 +13,7 @@ import torch
 
 from benchmarks.limit import predictor
 from benchmarks.photos import name, write_photos
-from benchmarks.rows import Row, print_rows
+from benchmarks.rows import Row, run
 from benchmarks.scratch import scratch
 from benchmarks.throughput import ALL, HOME
 from models.decode import decode
@@ -72,9 +72,5 @@ def measure(quick: bool) -> list[Row]:
     return rows
 
 
-def main() -> None:
-    print_rows(measure(quick=False))
-
-
 if __name__ == "__main__":
-    main()
+    run(__doc__, measure)

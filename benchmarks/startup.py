@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import time
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from benchmarks.photos import write_photos
-from benchmarks.rows import Row, print_rows
+from benchmarks.rows import Row, run
 from benchmarks.scratch import scratch
 from benchmarks.shop import Shop, open_shop
 from benchmarks.throughput import HOME, ONE
@@ -45,11 +44,5 @@ def first_result(shop: Shop, log: Path) -> float:
             time.sleep(0.02)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="two starts in place of five")
-    print_rows(measure(parser.parse_args().quick))
-
-
 if __name__ == "__main__":
-    main()
+    run(__doc__, measure)

@@ -22,6 +22,7 @@ from models.compile.graph import Graph
 from models.compile.rounding import halve, layers_to_keep
 from models.compile.verdict import Form, Verdict
 from models.engine import best_batch
+from models.errors import UnusableOutput
 from models.geometry import place
 from models.predictions import Task
 from models.predictor import Predictor, Runs, load_predictors
@@ -58,7 +59,11 @@ def compile_network(request: Request) -> Verdict:
         batch, milliseconds = _fastest(plain, TYPES[form], kept, request.folder)
         fast = copy.copy(plain)
         fast.engine = load(request.folder, plain.engine.network, batch, plain.engine.device)
-        seen = agreement(plain, fast, real_photos(plain.how.size))
+        try:
+            seen = agreement(plain, fast, real_photos(plain.how.size))
+        except UnusableOutput as error:
+            reason = f"{form}: {error}"
+            continue
         figures = {"milliseconds": milliseconds, "agreement": seen, "kept": sorted(kept)}
         if milliseconds >= eager:
             reason = f"{form} takes {milliseconds:.1f} ms a photo, eager {eager:.1f}"

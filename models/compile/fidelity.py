@@ -36,11 +36,15 @@ PHOTOS, PHOTOS_LARGE, LARGE = 200, 64, 300
 
 
 def agreement(plain: Predictor, fast: Predictor, photos: Sequence[Photo]) -> dict[str, float]:
-    """How far `fast` answers as `plain` does, by the names in `BOUNDS`; 0 where a photo has no usable answer."""
+    """How far `fast` answers as `plain` does, by the names in `BOUNDS`.
+
+    Raises:
+        UnusableOutput: numbers of a photo are not finite, as where half precision overflows.
+    """
     pairs = [
         pair
-        for photo in photos
-        for pair in zip(plain.predict([photo])[0], fast.predict([photo])[0], strict=True)
+        for answers in zip(plain.predict(photos), fast.predict(photos), strict=True)
+        for pair in zip(*answers, strict=True)
     ]
     found: dict[str, list[float]] = {}
     for one, other in pairs:
