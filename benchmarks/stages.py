@@ -66,7 +66,7 @@ def measure(quick: bool) -> list[Row]:
                 f"answers, {spec.task}", lambda k, s=spec: answers(s, raw[k], part(where, k)), calls
             )
             if spec.task == "segment":
-                masks = [one.mask for batch in found for one in batch]
+                masks = [one.runs for batch in found for one in batch]
         pngs = stage("mask to PNG", lambda k: encode_mask(masks[k]), len(masks))
         stage("PNG to store", lambda k: store.put(f"masks/{k}", pngs[k], "image/png"), len(pngs))
     return rows

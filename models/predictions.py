@@ -12,6 +12,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from models.runs import Runs
+
 Task = Literal["classify", "detect", "segment", "embed"]
 
 
@@ -74,12 +76,17 @@ class Segment:
 class Segmentation:
     """A mask of the whole photo.
 
-    `mask` is uint8 of shape (height, width): 0 is background, k is the k-th label of the model (from 1).
-    `segments` has one entry for each label present, largest first; empty is a valid answer.
+    In its `runs` 0 is background, and k is the k-th label of the model (from 1). `segments` has one entry for each
+    label present, largest first; empty is a valid answer.
     """
 
-    mask: npt.NDArray[np.uint8]
+    runs: Runs
     segments: tuple[Segment, ...]
+
+    @property
+    def mask(self) -> npt.NDArray[np.uint8]:
+        """The pixels of `runs`, made anew at each call: uint8 (height, width)."""
+        return self.runs.mask()
 
 
 @dataclass(frozen=True, slots=True)

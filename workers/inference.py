@@ -3,34 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-import numpy as np
 import structlog
 
 from catalog.ledger import ClaimedImage
 from catalog.outcomes import ItemKey, Outcome, Quarantined, Retry, Stored
-from models.predictions import Prediction, Segmentation
+from models.predictions import Prediction
 from models.predictor import Predictor
 from workers.batching import batched, bisect
 from workers.fetching import Fetched
-from workers.masks import encode_mask
 from workers.model_cache import Loaded
 from workers.retry import RetryPolicy
 
 log = structlog.get_logger()
 
-_NO_MASK = np.zeros((0, 0), np.uint8)
-
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A model's outcome for a claimed image; `model` is its `name@version`, `mask` a segmentation's PNG."""
+    """A model's outcome for a claimed image; `model` is its `name@version`."""
 
     image: ClaimedImage
     model: str
     outcome: Outcome
-    mask: bytes | None = None
 
 
 def answers(loaded: Iterable[Loaded], batch: Sequence[Fetched], policy: RetryPolicy) -> Iterator[Answer]:
@@ -53,7 +48,7 @@ def _results(
         else:
             readable.append((item, item.photo))
     if isinstance(model.predictor, Predictor):
-        # In the network's own micro-batches, so that only so many masks of full size are held at once.
+        # In the network's own micro-batches, so that a culprit takes few others with it.
         for some in batched(readable, model.predictor.batch_size):
             outcomes = bisect(model.predictor.outcomes, [photo for _, photo in some])
             yield from zip([item for item, _ in some], outcomes, strict=True)
@@ -69,15 +64,7 @@ def _answers_of(
         if isinstance(result, Exception):
             yield _failed(item.image, name, key, result, policy)
         else:
-            yield _stored(item.image, name, key, result[position])
-
-
-def _stored(image: ClaimedImage, model: str, key: ItemKey, prediction: Prediction) -> Answer:
-    if not isinstance(prediction, Segmentation):
-        return Answer(image, model, Stored(key, prediction))
-    # The PNG is some hundred times smaller than the array, and many of them wait to be stored.
-    light = replace(prediction, mask=_NO_MASK)
-    return Answer(image, model, Stored(key, light), encode_mask(prediction.mask))
+            yield Answer(item.image, name, Stored(key, result[position]))
 
 
 def _failed(image: ClaimedImage, model: str, key: ItemKey, error: Exception, policy: RetryPolicy) -> Answer:

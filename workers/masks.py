@@ -1,7 +1,7 @@
 """Masks as files: small palette PNGs whose pixel values are label numbers.
 
-Written here, not by Pillow: one bit a pixel where there is one label, and each row as its difference from the row
-above, leave so little to compress that it takes a fifth of the time and of the bytes.
+Written here, not by Pillow: one bit a pixel where there is one label, made from the mask's runs without unfolding them,
+and each row as its difference from the row above, leave so little to compress that it takes a tenth of the time.
 """
 
 from __future__ import annotations
@@ -11,6 +11,10 @@ import zlib
 
 import numpy as np
 import numpy.typing as npt
+
+from models.runs import Runs
+
+Bytes = npt.NDArray[np.uint8]
 
 # Label 0 is black; the others are told apart by eye when the PNG is opened in any viewer.
 _COLOURS = (
@@ -26,27 +30,57 @@ _PALETTE = bytes(value for colour in _COLOURS for value in colour).ljust(768, b"
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PALETTE_COLOUR = 3
 _UP = 2  # PNG's filter: a byte less the byte above it
+_TOP = np.uint64(63)
 
 
-def encode_mask(mask: npt.NDArray[np.uint8]) -> bytes:
-    """A PNG of `mask`, uint8 (height, width): pixel values stay label numbers, viewers show colours."""
-    height, width = mask.shape
-    bits = 1 if int(mask.max()) <= 1 else 8
-    rows = np.packbits(mask, axis=1) if bits == 1 else mask
-    filtered = np.empty((height, rows.shape[1] + 1), np.uint8)
+def encode_mask(runs: Runs) -> bytes:
+    """A PNG of a mask: pixel values stay label numbers, viewers show colours."""
+    bits = 1 if int(runs.labels.max()) <= 1 else 8
+    rows = _bits(runs) if bits == 1 else runs.mask()
+    filtered = np.empty((runs.height, rows.shape[1] + 1), np.uint8)
     filtered[:, 0] = _UP
     filtered[0, 1:] = rows[0]
     np.subtract(rows[1:], rows[:-1], out=filtered[1:, 1:])
-    header = struct.pack(">IIBBBBB", width, height, bits, _PALETTE_COLOUR, 0, 0, 0)
+    header = struct.pack(">IIBBBBB", runs.width, runs.height, bits, _PALETTE_COLOUR, 0, 0, 0)
     return b"".join(
         (
             _SIGNATURE,
             _chunk(b"IHDR", header),
             _chunk(b"PLTE", _PALETTE[: 3 << bits]),
-            _chunk(b"IDAT", zlib.compress(filtered.tobytes(), 1)),
+            _chunk(b"IDAT", _deflated(filtered)),
             _chunk(b"IEND", b""),
         )
     )
+
+
+def _bits(runs: Runs) -> Bytes:
+    """Rows of one bit a pixel, as `np.packbits(mask, axis=1)`: changes are marked, then filled to the right.
+
+    In words of 64 pixels, the leftmost in the highest bit.
+    """
+    words = (runs.width + 63) // 64
+    rows = np.zeros((runs.height, words), np.uint64)
+    begins = np.arange(runs.height) * runs.width
+    before = np.searchsorted(runs.starts, begins, side="left") - 1  # the run that the row above ended in
+    rows[:, 0] = np.where(before < 0, 0, runs.labels[before]).astype(np.uint64) << _TOP
+    y, x = np.divmod(runs.starts, runs.width)
+    change = np.uint64(1) << (63 - (x & 63)).astype(np.uint64)
+    fresh = slice(
+        None if runs.labels[0] else 1, None
+    )  # the first run is a change only where it is no background
+    np.bitwise_xor.at(rows.reshape(-1), (y * words + (x >> 6))[fresh], change[fresh])
+    for step in (1, 2, 4, 8, 16, 32):
+        rows ^= rows >> np.uint64(step)
+    odd = np.bitwise_xor.accumulate(rows & np.uint64(1), axis=1)
+    rows[:, 1:] ^= -odd[:, :-1]
+    rows[:, -1] &= np.uint64((1 << 64) - (1 << -runs.width % 64))  # bits behind the last pixel are left empty
+    return rows.byteswap().view(np.uint8)[:, : (runs.width + 7) // 8]
+
+
+def _deflated(filtered: Bytes) -> bytes:
+    """Little but zeros: to look for repetitions of one byte is faster, and finds more, than to look for any."""
+    deflate = zlib.compressobj(1, strategy=zlib.Z_RLE)
+    return deflate.compress(filtered.data) + deflate.flush()
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:

@@ -11,9 +11,12 @@ from uuid import UUID
 from catalog.asset_store import AssetStore, mask_key
 from catalog.ledger import Ledger
 from catalog.outcomes import Outcome, Quarantined, Stored
+from models.predictions import Segmentation
+from models.runs import Runs
 from workers.batching import bisect
 from workers.blame import blamed
 from workers.inference import Answer, log_failure
+from workers.masks import encode_mask
 from workers.patience import is_database_trouble, patiently
 from workers.pulse import LifeSign, Unwatched
 from workers.retry import RetryPolicy, describe
@@ -74,7 +77,7 @@ class Storer:
 
     def _with_masks(self, answers: Sequence[Answer]) -> list[Outcome]:
         """Put the masks; whose mask could not be put is not stored."""
-        masked = [answer for answer in answers if answer.mask is not None]
+        masked = [answer for answer in answers if _runs(answer.outcome)]
         errors = blamed(self._store, list(self._uploads.map(self._put, masked)))
         failed = {
             answer.outcome.key: error
@@ -84,7 +87,7 @@ class Storer:
         return [self._outcome(answer, failed.get(answer.outcome.key)) for answer in answers]
 
     def _outcome(self, answer: Answer, error: Exception | None) -> Outcome:
-        if not isinstance(answer.outcome, Stored) or answer.mask is None:
+        if not isinstance(answer.outcome, Stored) or not _runs(answer.outcome):
             return answer.outcome
         if error is None:
             return replace(answer.outcome, mask_key=mask_key(answer.model, answer.image.sha256))
@@ -93,11 +96,19 @@ class Storer:
         return outcome
 
     def _put(self, answer: Answer) -> Exception | None:
-        assert answer.mask is not None
+        runs = _runs(answer.outcome)
+        assert runs is not None
         try:
-            self._store.put(mask_key(answer.model, answer.image.sha256), answer.mask, "image/png")
+            self._store.put(mask_key(answer.model, answer.image.sha256), encode_mask(runs), "image/png")
         except Exception as error:  # noqa: BLE001 - the policy decides, for this item alone
             return error
         finally:
             self._pulse.progress()
         return None
+
+
+def _runs(outcome: Outcome) -> Runs | None:
+    """The mask of a segmentation."""
+    if isinstance(outcome, Stored) and isinstance(outcome.prediction, Segmentation):
+        return outcome.prediction.runs
+    return None

@@ -69,8 +69,8 @@ def _compare(one: Prediction, other: Prediction) -> list[tuple[str, float]]:
             return [("top1", float(scores[0].label == others[0].label))]
         case Embedding(vector), Embedding(another):
             return [("cosine", float(vector @ another))]
-        case Segmentation(mask=mask), Segmentation(mask=another):
-            return [("mask_iou", _mask_iou(mask, another))]
+        case Segmentation(), Segmentation():
+            return [("mask_iou", _mask_iou(one.mask, other.mask))]
         case Detections(items), Detections(others):
             return [("boxes", float(near)) for near in _matched(items, others) + _matched(others, items)]
     raise TypeError(f"cannot compare {type(one).__name__} with {type(other).__name__}")

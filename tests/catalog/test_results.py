@@ -21,6 +21,7 @@ from models.predictions import (
     Segment,
     Segmentation,
 )
+from models.runs import Runs
 from tests.catalog.shop import add_images, add_version, rows
 
 MASK = np.zeros((30, 40), np.uint8)
@@ -41,7 +42,7 @@ CASES: list[tuple[Prediction, str, str, list[tuple[Any, ...]]]] = [
         [(0, "Bag", 0.5, 1.5, 2.0, 3.25, 4.75), (1, "Bag", 0.25, 0.0, 0.0, 40.0, 30.0)],
     ),
     (
-        Segmentation(MASK, (Segment("product", 0.875, BOX, 0.125),)),
+        Segmentation(Runs.of(MASK), (Segment("product", 0.875, BOX, 0.125),)),
         "segments",
         'label, score, area, "left", top, "right", bottom, mask_key',
         [("product", 0.875, 0.125, 1.5, 2.0, 3.25, 4.75, "masks/m@1/x.png")],
@@ -54,7 +55,7 @@ CASES: list[tuple[Prediction, str, str, list[tuple[Any, ...]]]] = [
     ),
     (Classification(()), "classifications", "label", []),
     (Detections(()), "detections", "label", []),
-    (Segmentation(MASK, ()), "segments", "label", []),
+    (Segmentation(Runs.of(MASK), ()), "segments", "label", []),
 ]
 
 

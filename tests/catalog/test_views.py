@@ -26,6 +26,7 @@ from models.predictions import (
     Segment,
     Segmentation,
 )
+from models.runs import Runs
 from tests.catalog.shop import (
     add_images,
     add_product,
@@ -113,7 +114,8 @@ def test_the_views_show_what_serves_of_every_task_in_photo_pixels(engine: sa.Eng
         "classify": Classification((Score("Bag", 0.75), Score("Coat", 0.25))),
         "detect": Detections((Detection("Bag", 0.75, BOX), Detection("Coat", 0.25, BOX))),
         "segment": Segmentation(
-            np.zeros((2, 2), np.uint8), (Segment("Bag", 0.75, BOX, 0.5), Segment("Coat", 0.25, BOX, 0.5))
+            Runs.of(np.zeros((2, 2), np.uint8)),
+            (Segment("Bag", 0.75, BOX, 0.5), Segment("Coat", 0.25, BOX, 0.5)),
         ),
         "embed": Embedding(np.array([0.6, 0.8], np.float32)),
     }

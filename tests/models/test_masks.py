@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional as F
 
 from models.geometry import place
-from models.masks import first_argmax, segmentation
+from models.masks import first_best, segmentation
 from models.spec import Preprocessing
 
 LABELS = ("a", "b", "c", "d")
@@ -92,9 +92,33 @@ def test_every_shape_works(fit: Any, width: int, height: int) -> None:
         assert 0 < one.score <= 1
 
 
-def test_first_argmax_is_argmax() -> None:
-    values = torch.randint(0, 4, (7, 30, 40)).float()
-    expected = torch.from_numpy(values.numpy().argmax(axis=0))
-    assert torch.equal(first_argmax(values).long(), expected)
-    many = torch.randn(255, 5, 5)
-    assert torch.equal(first_argmax(many).long(), many.argmax(dim=0))
+def test_a_third_label_between_two_cells_is_met() -> None:
+    """At both cells others win, and half way both have fallen below it."""
+    logits = torch.full((4, 3, 2), -9.0)
+    logits[1, :, 0] = logits[3, :, 1] = 10.0
+    logits[2] = 6.0
+    there = place(100, 3, Preprocessing(size=100, fit="squash"))
+    found = segmentation(logits, there, ("a", "b", "c"))
+    plain = F.interpolate(logits[None], size=(3, 100), mode="bilinear")[0].argmax(dim=0).numpy()
+    assert set(np.unique(plain)) == {1, 2, 3}
+    # It wins no cell, so it has no score of its own; its pixels go to those it lies between.
+    assert [one.label for one in found.segments] == ["a", "c"]
+    logits[2, 2, 0] = 11.0  # now it wins one
+    plain = F.interpolate(logits[None], size=(3, 100), mode="bilinear")[0].argmax(dim=0).numpy()
+    assert (segmentation(logits, there, ("a", "b", "c")).mask == plain).all()
+
+
+def test_labels_cross_where_interpolating_says() -> None:
+    """Noise: every label wins somewhere, gaps have many crossings, bands are cut."""
+    logits = torch.randn(6, 30, 50)
+    there = place(700, 900, Preprocessing(size=200, fit="squash"))
+    mask = segmentation(logits, there, ("a", "b", "c", "d", "e")).mask
+    plain = F.interpolate(logits[None], size=(900, 700), mode="bilinear")[0].argmax(dim=0).numpy()
+    assert (mask == plain).mean() > 0.99999
+
+
+def test_first_best_is_argmax() -> None:
+    values = np.random.default_rng(0).integers(0, 4, (7, 30, 40)).astype(np.float32)
+    assert np.array_equal(first_best(values), values.argmax(axis=0))
+    many = np.random.default_rng(1).standard_normal((255, 5, 5)).astype(np.float32)
+    assert np.array_equal(first_best(many), many.argmax(axis=0))

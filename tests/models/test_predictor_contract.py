@@ -181,7 +181,8 @@ def check(answer: Prediction, spec: ModelSpec, photo: Photo) -> None:
                 assert 0 <= one.score <= 1
                 assert 0 <= one.box.left < one.box.right <= photo.width
                 assert 0 <= one.box.top < one.box.bottom <= photo.height
-        case Segmentation(mask, segments):
+        case Segmentation(segments=segments):
+            mask = answer.mask
             assert mask.shape == (photo.height, photo.width)
             assert mask.dtype == np.uint8
             present = {spec.labels[k - 1] for k in np.unique(mask) if k > 0}

@@ -13,6 +13,7 @@ from catalog.errors import StoreUnavailable
 from catalog.ledger import ClaimedImage
 from catalog.outcomes import ItemKey, Outcome, Quarantined, Retry, Stored
 from models.predictions import Segmentation
+from models.runs import Runs
 from workers.inference import Answer
 from workers.pulse import Unwatched
 from workers.retry import RetryPolicy
@@ -64,8 +65,8 @@ class Choosy(MemoryAssetStore):
 
 def answer(number: int, deferrals: int = 0) -> Answer:
     image = ClaimedImage(number, f"{number:064x}", "images/x", frozenset({1}), 1, deferrals)
-    found = Segmentation(np.zeros((0, 0), np.uint8), ())
-    return Answer(image, MODEL, Stored(ItemKey(number, 1), found), b"png")
+    found = Segmentation(Runs.of(np.zeros((2, 3), np.uint8)), ())
+    return Answer(image, MODEL, Stored(ItemKey(number, 1), found))
 
 
 def store_all(store: Choosy, answers: Sequence[Answer]) -> tuple[list[Outcome], int]:
