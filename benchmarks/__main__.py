@@ -9,6 +9,7 @@ import argparse
 import json
 import platform
 import sys
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -41,8 +42,9 @@ def main() -> None:
     given = parser.parse_args()
     rows: list[Row] = []
     for part in given.parts:
-        print(f"== {part}", file=sys.stderr, flush=True)
+        started = time.monotonic()
         rows += PARTS[part](given.quick)
+        print(f"== {part}: {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
         write(rows, quick=given.quick)  # after each part: what was measured is kept, whatever comes
     print(hardware())
     print_rows(rows)

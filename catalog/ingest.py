@@ -11,7 +11,9 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import sqlalchemy as sa
@@ -81,9 +83,11 @@ class _Batch:
 
 @dataclass(frozen=True, slots=True)
 class _Commit:
-    """A batch on its way into the catalog; `done` raises what went wrong."""
+    """A batch on its way into the catalog: `guarded` once it holds the lock of uploads, or never will; `done` raises
+    what went wrong."""
 
     batch: _Batch
+    guarded: Event
     done: Future[None]
 
 
@@ -160,8 +164,11 @@ class Ingest:
                 if len(commits) == 2:
                     commits.popleft().done.result()
                 earlier = commits[-1] if commits else None
-                arguments = (batch, earlier, _place(manifest.location), summary, uploads, dry_run)
-                commits.append(_Commit(batch, committers.submit(self._commit, *arguments)))
+                guarded = Event()
+                arguments = (batch, guarded, earlier, _place(manifest.location), summary, uploads, dry_run)
+                done = committers.submit(self._commit, *arguments)
+                done.add_done_callback(partial(_set, guarded))
+                commits.append(_Commit(batch, guarded, done))
                 on_progress(summary)
             for commit in commits:
                 commit.done.result()
@@ -211,6 +218,7 @@ class Ingest:
     def _commit(
         self,
         batch: _Batch,
+        guarded: Event,
         earlier: _Commit | None,
         location: str,
         summary: Summary,
@@ -218,7 +226,12 @@ class Ingest:
         dry_run: bool,
     ) -> None:
         """Upload what is new, then commit once `earlier` is committed: photos keep their order, and are put once."""
+        if earlier is not None:
+            # In their order: else a collector that asks for the lock between the two would wait for the later one,
+            # that one for the earlier, and the earlier behind the collector.
+            earlier.guarded.wait()
         with uploading(self._engine) as connection:
+            guarded.set()
             with connection.begin():
                 known = known_photos(connection, list(batch.photos))
             if earlier is not None and not dry_run:
@@ -245,6 +258,10 @@ class Ingest:
     def _upload(self, photo: NewPhoto) -> None:
         key = image_key(photo.sha256, photo.info.format)
         self._store.put(key, photo.data, CONTENT_TYPES[key.rpartition(".")[2]])
+
+
+def _set(event: Event, _: object) -> None:
+    event.set()
 
 
 def _place(location: str) -> str:

@@ -23,7 +23,7 @@ BATCH, DELETED_AT_ONCE = 500, 50
 SHOWN = 20
 WAIT = "5s"  # for ingests at work
 
-_MASK = re.compile(r"masks/(.+)@(\d{1,9})/([0-9a-f]{64})\.png")
+_MASK = re.compile(r"masks/(.+)@(\d{1,9})/(?:../../)?([0-9a-f]{64})\.png")  # masks of old lie in one folder
 _IMAGE = re.compile(r"images/../../([0-9a-f]{64})\.\w+")
 
 

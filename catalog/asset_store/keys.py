@@ -46,14 +46,19 @@ def image_key(sha256: str, format: str) -> str:
     ending = _ENDINGS.get(format.upper())
     if ending is None:
         raise InvalidKey(f"no key for photos of format {format!r}; known are {', '.join(_ENDINGS)}")
-    return f"images/{_hash(sha256)[:2]}/{sha256[2:4]}/{sha256}.{ending}"
+    return f"images/{_spread(sha256)}.{ending}"
 
 
 def mask_key(model: str, sha256: str) -> str:
-    """The key of a photo's mask: `masks/<name>@<version>/<sha256>.png`; `model` is `name@version`."""
+    """The key of a photo's mask: `masks/<name>@<version>/ab/cd/<sha256>.png`; `model` is `name@version`."""
     if not _MODEL_KEY.fullmatch(model):
         raise InvalidKey(f"{model!r} is not a model written name@version (letters, digits, '.', '_', '-')")
-    return f"masks/{model}/{_hash(sha256)}.png"
+    return f"masks/{model}/{_spread(sha256)}.png"
+
+
+def _spread(sha256: str) -> str:
+    """A hash below two folders of its first digits: stores that keep files read whole folders to find one."""
+    return f"{_hash(sha256)[:2]}/{sha256[2:4]}/{sha256}"
 
 
 def model_key(name: str, version: str, file: str) -> str:

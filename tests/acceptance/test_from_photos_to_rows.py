@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from catalog.asset_store import S3AssetStore
+from catalog.asset_store import S3AssetStore, mask_key
 from tests.acceptance.conftest import System
 from tests.acceptance.photos import odd_files, write_catalog, write_manifest
 
@@ -60,7 +60,7 @@ def check_objects(system: System, store: S3AssetStore) -> None:
     )
     assert masks
     for row in masks[:5]:
-        assert row.mask_key == f"masks/product-mask@1/{row.sha256}.png"
+        assert row.mask_key == mask_key("product-mask@1", row.sha256)
         with Image.open(io.BytesIO(store.get(row.mask_key))) as mask:
             assert mask.size == (row.width, row.height)
             assert set(np.unique(np.asarray(mask))) <= {0, 1}

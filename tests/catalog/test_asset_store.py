@@ -274,7 +274,7 @@ def test_a_server_that_asks_for_a_minute_is_not_given_it() -> None:
 def test_keys_are_hashes() -> None:
     assert image_key(SHA, "jpeg") == f"images/{SHA[:2]}/{SHA[2:4]}/{SHA}.jpg"
     assert image_key(SHA, "TIFF").endswith(".tif")
-    assert mask_key("product-mask@1", SHA) == f"masks/product-mask@1/{SHA}.png"
+    assert mask_key("product-mask@1", SHA) == f"masks/product-mask@1/{SHA[:2]}/{SHA[2:4]}/{SHA}.png"
     assert (
         model_key("product-type", "1", "weights.safetensors") == "models/product-type/1/weights.safetensors"
     )

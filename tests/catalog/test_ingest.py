@@ -5,14 +5,16 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import itertools
 import json
 import os
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -589,6 +591,29 @@ def test_a_batch_is_bounded_by_photos_and_by_bytes(
         (shop.folder / f"{number}.png").write_bytes(photo(3 * number))
     shop.ingest(manifest)
     assert len(shop.published) == batches
+
+
+def test_batches_take_the_lock_of_uploads_in_their_order(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other way round a collector between them would make each wait for the other."""
+    order: list[int] = []
+    calls = itertools.count()
+    real = ingest_module.uploading
+
+    @contextmanager
+    def first_is_slow(engine: sa.Engine) -> Iterator[sa.Connection]:
+        if (call := next(calls)) == 0:
+            time.sleep(0.5)
+        with real(engine) as connection:
+            order.append(call)
+            yield connection
+
+    monkeypatch.setattr(ingest_module, "uploading", first_is_slow)
+    monkeypatch.setattr(ingest_module, "BATCH_PHOTOS", 2)
+    manifest = many_products(shop, 6)
+    for number in range(6):
+        (shop.folder / f"{number}.png").write_bytes(photo(3 * number))
+    assert shop.ingest(manifest).photos_new == 6
+    assert order == [0, 1, 2]
 
 
 def peak_memory() -> int:
