@@ -35,33 +35,42 @@ RESULTS = Path(__file__).parent / "results"
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="the same rows, rougher, sooner")
     parser.add_argument(
-        "--quick", action="store_true", help="the same rows, rougher, in a quarter of an hour"
+        "--parts",
+        nargs="*",
+        choices=list(PARTS),
+        default=list(PARTS),
+        help="the others' rows stay as they were",
     )
-    parser.add_argument("--parts", nargs="*", choices=list(PARTS), default=list(PARTS))
     given = parser.parse_args()
-    rows: list[Row] = []
     for part in given.parts:
         started = time.monotonic()
-        rows += PARTS[part](given.quick)
+        rows = write(part, PARTS[part](given.quick), quick=given.quick)
         print(f"== {part}: {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
-        write(rows, quick=given.quick)  # after each part: what was measured is kept, whatever comes
     print(hardware())
     print_rows(rows)
 
 
-def write(rows: Sequence[Row], *, quick: bool) -> None:
-    """The rows as JSON, and rates as a plot: `latest`, or `quick` for rough ones."""
+def write(part: str, fresh: Sequence[Row], *, quick: bool) -> list[Row]:
+    """A part's rows into the results, `latest` or `quick` for rough ones, in place of those it had; rates as a plot.
+
+    Returns all rows there are now. Those of another machine are not kept.
+    """
     RESULTS.mkdir(exist_ok=True)
     file = RESULTS / ("quick.json" if quick else "latest.json")
-    found = {
-        "hardware": hardware(),
-        "measured_at": datetime.now(UTC).isoformat(timespec="minutes"),
-        "rows": [row.to_dict() for row in rows],
-    }
-    file.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
+    found = json.loads(file.read_text()) if file.exists() else {}
+    kept = found["rows"] if found.get("hardware") == hardware() else []
+    measured_at = datetime.now(UTC).isoformat(timespec="minutes")
+    entries = [entry for entry in kept if entry["part"] != part]
+    entries += [{"part": part, "measured_at": measured_at, **row.to_dict()} for row in fresh]
+    entries.sort(key=lambda entry: list(PARTS).index(entry["part"]))
+    text = json.dumps({"hardware": hardware(), "rows": entries}, indent=1, ensure_ascii=False)
+    file.write_text(text + "\n")
+    rows = [Row.from_dict(entry) for entry in entries]
     if any(row.unit == "photos/s" for row in rows):
         draw(rows, hardware(), file.with_suffix(".png"))
+    return rows
 
 
 def hardware() -> str:

@@ -38,7 +38,7 @@ def main() -> None:
     keys = given.keys.read_text().split()
     context = multiprocessing.get_context("spawn")
     processes = cores()
-    barrier = context.Barrier(processes + 1)
+    barrier = context.Barrier(processes + 1, timeout=900)  # broken where a process ends early
     shares = [keys[n::processes] for n in range(processes)]
     running = [
         context.Process(target=work, args=(share, given.tasks.split(","), given.stage, barrier))

@@ -31,12 +31,19 @@ class Row:
             return None
         return self.value >= self.target if self.at_least else self.value <= self.target
 
+    @classmethod
+    def from_dict(cls, found: dict[str, Any]) -> Row:
+        """What `to_dict` gave; the mark is found out anew."""
+        told = ("name", "value", "unit", "target", "note")
+        return cls(**{name: found[name] for name in told}, at_least=found["at_least"])
+
     def to_dict(self) -> dict[str, Any]:
         return {
             "name": self.name,
             "value": self.value,
             "unit": self.unit,
             "target": self.target,
+            "at_least": self.at_least,
             "met": self.met,
             "note": self.note,
         }

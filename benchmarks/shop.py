@@ -20,7 +20,7 @@ from workers import registry
 from workers.runtime import Runtime
 
 RESULTS = ("classifications", "detections", "segments", "embeddings")
-GIVE_UP = 900.0
+GIVE_UP = 3600.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,7 @@ def measure(quick: bool, only: Sequence[str] = ()) -> list[Row]:
 
 def _entrants(one: Shop, every: Shop, folder: Path, size: Size) -> dict[str, Callable[[], float]]:
     files = {}
-    for count in {size.photos, size.photos // 2, size.few}:
+    for count in {size.photos, size.few}:
         files[count] = folder / f"keys-{count}"
         files[count].write_text("\n".join(one.keys()[:count]))
 
@@ -89,7 +89,7 @@ def _entrants(one: Shop, every: Shop, folder: Path, size: Size) -> dict[str, Cal
     for peer in PEERS:
         module = f"benchmarks.peers.{peer}"
         found[f"{peer}, as documented"] = program(size.few, module)
-        found[f"{peer}, tuned"] = program(size.photos // 2, module, "--tuned")
+        found[f"{peer}, tuned"] = program(size.photos, module, "--tuned")
     return found
 
 

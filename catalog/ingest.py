@@ -86,7 +86,7 @@ class _Commit:
     """A batch on its way into the catalog: `guarded` once it holds the lock of uploads, or never will; `done` raises
     what went wrong."""
 
-    batch: _Batch
+    photos: frozenset[str]
     guarded: Event
     done: Future[None]
 
@@ -168,7 +168,7 @@ class Ingest:
                 arguments = (batch, guarded, earlier, _place(manifest.location), summary, uploads, dry_run)
                 done = committers.submit(self._commit, *arguments)
                 done.add_done_callback(partial(_set, guarded))
-                commits.append(_Commit(batch, guarded, done))
+                commits.append(_Commit(frozenset(batch.photos), guarded, done))
                 on_progress(summary)
             for commit in commits:
                 commit.done.result()
@@ -230,12 +230,14 @@ class Ingest:
             # In their order: else a collector that asks for the lock between the two would wait for the later one,
             # that one for the earlier, and the earlier behind the collector.
             earlier.guarded.wait()
+            if earlier.done.done():
+                earlier.done.result()  # it failed: nothing is uploaded in vain
         with uploading(self._engine) as connection:
             guarded.set()
             with connection.begin():
                 known = known_photos(connection, list(batch.photos))
             if earlier is not None and not dry_run:
-                known |= earlier.batch.photos.keys() & batch.photos.keys()
+                known |= earlier.photos & batch.photos.keys()
             fresh = [photo for sha256, photo in batch.photos.items() if sha256 not in known]
             if not dry_run:
                 list(uploads.map(self._upload, fresh))

@@ -187,7 +187,7 @@ def waiting(connection: sa.Connection, version_ids: Iterable[int], limit: int) -
 _WAITING = sa.text(
     """
     SELECT count(*) FROM (
-        SELECT FROM work_items
+        SELECT DISTINCT image_id FROM work_items
         WHERE state IN ('pending', 'retry') AND model_version_id = ANY(CAST(:version_ids AS bigint[])) LIMIT :limit
     ) open
     """

@@ -102,7 +102,11 @@ def _example(how: Preprocessing) -> Tensor:
 
 
 def _half_type(device: torch.device) -> torch.dtype:
-    return torch.bfloat16 if device.type == "cuda" and torch.cuda.is_bf16_supported() else torch.float16
+    return (
+        torch.bfloat16
+        if device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+        else torch.float16
+    )
 
 
 def _to_cpu(value: Any) -> Any:

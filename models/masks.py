@@ -93,7 +93,7 @@ def _runs(cells: Floats, rivals: Labels, down: _Axis, across: _Axis, place: Plac
     height, width = place.photo_height, place.photo_width
     starts, labels = [np.zeros(1, np.int64)], [np.zeros(1, np.uint8)]  # what is above is background
     size = max(1, BAND // (cells.shape[0] * cells.shape[2]))
-    for top in range(0, down.pixels, size):
+    for top in range(0, down.pixels if across.pixels else 0, size):
         rows = _rows(cells, down.zero + np.arange(top, min(top + size, down.pixels)) * down.step)
         first = (down.start + top + np.arange(rows.shape[1])) * width + across.start
         y, x, winners = _changes(rows, across)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 
 import torch
@@ -24,9 +23,7 @@ def compile_models(runtime: Runtime, names: Sequence[str], *, again: bool = Fals
     config = runtime.settings
     shape = worker_shape(config)
     torch.set_num_threads(shape.threads)
-    compiler = compiler_of(config, shape)
-    if again:
-        shutil.rmtree(compiler.folder, ignore_errors=True)
+    compiler = compiler_of(config, shape, again=again)
     cache = ModelCache(
         runtime.engine, runtime.store, config.weights_cache, device_of(shape, 0), compiler, compile_from=0
     )

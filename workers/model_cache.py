@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import sqlalchemy as sa
 import structlog
 import torch
+from sqlalchemy.exc import SQLAlchemyError
 
 from catalog import versions
 from catalog.asset_store import AssetStore
@@ -24,7 +26,8 @@ from workers.settings import Settings
 log = structlog.get_logger()
 
 
-COMPILE_FROM = 2000  # photos; compiling takes a minute or two, and saves some milliseconds each
+COMPILE_FROM = 10_000  # photos; compiling takes a minute or more, and saves some milliseconds each
+LOOK_AGAIN = 30.0
 
 
 class HostUnfit(Exception):
@@ -55,11 +58,13 @@ class ModelCache:
         device: str,
         compiler: Compiler | None = None,
         compile_from: int = COMPILE_FROM,
+        look_again: float = LOOK_AGAIN,
     ) -> None:
         """Without a `compiler` networks run as PyTorch runs them.
 
         One that is not compiled yet is compiled once `compile_from` photos wait for it; for fewer the wait is not
-        worth it.
+        worth it. How many there are is asked every `look_again` seconds at most. With 0 it is compiled ahead of them
+        all, and another process that is just doing so is waited for.
         """
         self._engine = engine
         self._store = store
@@ -67,6 +72,8 @@ class ModelCache:
         self._device = device
         self._compiler = compiler
         self._compile_from = compile_from
+        self._look_again = look_again
+        self._looked = float("-inf")
         self._loaded: list[Loaded] = []
 
     def get(self, version_ids: Iterable[int]) -> list[Loaded]:
@@ -75,7 +82,9 @@ class ModelCache:
         A network that cannot be loaded is returned as its error, and tried again at the next call. Raises HostUnfit.
         """
         wanted = set(version_ids)
-        self._loaded = [self._reconsidered(loaded) for loaded in self._loaded]
+        if time.monotonic() - self._looked >= self._look_again:
+            self._loaded = [self._reconsidered(loaded) for loaded in self._loaded]
+            self._looked = time.monotonic()
         missing = wanted - _ids(self._loaded)
         fresh = self._load(missing) if missing else []
         found = [loaded for loaded in fresh if isinstance(loaded.predictor, Predictor)]
@@ -100,6 +109,8 @@ class ModelCache:
             specs = [ModelSpec.parse({**version.spec, "weights": str(path)}) for version in group]
             predictors = load_predictors(specs, {str(path): path}, self._device)
             verdicts = [self._speed_up(predictor, path, ids) for predictor in predictors]
+        except SQLAlchemyError:
+            raise
         except (OSError, MemoryError, torch.OutOfMemoryError) as error:
             raise HostUnfit(f"cannot load {', '.join(ids)} here: {error}") from error
         except StoreUnavailable as error:
@@ -124,7 +135,8 @@ class ModelCache:
         with self._engine.connect() as connection:
             waiting = versions.waiting(connection, ids.values(), self._compile_from)
         worth_it = waiting >= self._compile_from
-        return self._compiler.speed_up(predictor, {str(weights): weights}, compile=worth_it)
+        ahead = not self._compile_from
+        return self._compiler.speed_up(predictor, {str(weights): weights}, compile=worth_it, wait=ahead)
 
     def _reconsidered(self, loaded: Loaded) -> Loaded:
         """A network that few photos waited for runs eager; once many do, or another process compiled it, no more."""
@@ -141,9 +153,9 @@ class ModelCache:
         return self._found(loaded.predictor, verdict, ids, loaded.weights)
 
 
-def compiler_of(config: Settings, shape: WorkerShape) -> Compiler:
+def compiler_of(config: Settings, shape: WorkerShape, *, again: bool = False) -> Compiler:
     """The compiler whose packages all processes of this machine share."""
-    return Compiler(config.weights_cache / "compiled", config.engine, shape.threads)
+    return Compiler(config.weights_cache / "compiled", config.engine, shape.threads, again=again)
 
 
 def _ids(networks: Iterable[Loaded]) -> set[int]:

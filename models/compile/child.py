@@ -56,7 +56,11 @@ def compile_network(request: Request) -> Verdict:
         if kept is None:
             reason = f"{form}: too many layers would have to stay in float32"
             continue
-        batch, milliseconds = _fastest(plain, TYPES[form], kept, request.folder)
+        try:
+            batch, milliseconds = _fastest(plain, TYPES[form], kept, request.folder)
+        except Exception as error:  # noqa: BLE001 - some layers refuse half precision; the next form may do
+            reason = f"{form}: {error}"[:300]
+            continue
         fast = copy.copy(plain)
         fast.engine = load(request.folder, plain.engine.network, batch, plain.engine.device)
         try:
@@ -67,7 +71,7 @@ def compile_network(request: Request) -> Verdict:
         figures = {"milliseconds": milliseconds, "agreement": seen, "kept": sorted(kept)}
         if milliseconds >= eager:
             reason = f"{form} takes {milliseconds:.1f} ms a photo, eager {eager:.1f}"
-        elif lacking := shortfall(seen):
+        elif lacking := shortfall(seen, [] if form == "fp32" else _tasks(plain)):
             reason = f"{form}: {lacking}"
         else:
             return Verdict.model_validate({"form": form, "batch": batch, "reason": reason, **figures})

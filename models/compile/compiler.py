@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
@@ -39,18 +40,23 @@ MODELS = Path(__file__).parents[1]
 class Compiler:
     """The packages of this machine, in a folder that all its processes share."""
 
-    def __init__(self, folder: Path, mode: Mode = "auto", threads: int = 1) -> None:
-        """`threads` is how many each process computes with: it is compiled in."""
+    def __init__(self, folder: Path, mode: Mode = "auto", threads: int = 1, *, again: bool = False) -> None:
+        """`threads` is how many each process computes with: it is compiled in. `again` looks at no package that is
+        there, and compiles it anew."""
         self.folder = folder
         self._mode = mode
         self._threads = threads
+        self._again = again
 
-    def speed_up(self, predictor: Predictor, weights: dict[str, Path], *, compile: bool = True) -> Verdict:
+    def speed_up(
+        self, predictor: Predictor, weights: dict[str, Path], *, compile: bool = True, wait: bool = False
+    ) -> Verdict:
         """Give `predictor` the fastest engine that answers as its own does; the first call on a machine compiles.
 
         `weights` is what the predictor was loaded with. Without `compile` only what is compiled already is used.
-        Nothing is raised: where there is no compiler, or it fails, the predictor stays as it is, and the verdict says
-        why.
+        Nothing is raised: where there is no compiler, it fails, or the folder cannot be written, the predictor stays as
+        it is, and the verdict says why. While another process compiles the network the verdict is NOT_YET, unless
+        `wait`.
         """
         device = predictor.engine.device
         tasks = [spec.task for spec in predictor.specs]
@@ -60,11 +66,16 @@ class Compiler:
             return Verdict(form="eager", reason=reason)
         forms = _forms(self._mode, device)
         home = self.folder / _key(predictor, forms, self._threads)
-        verdict = Verdict.read(home)
+        verdict = None if self._again else Verdict.read(home)
         if verdict is None:
             if not compile:
                 return NOT_YET
-            verdict = self._compile(home, predictor, weights, forms)
+            try:
+                verdict = self._compile(home, predictor, weights, forms, wait)
+            except BlockingIOError:
+                return NOT_YET
+            except OSError as error:
+                return Verdict(form="eager", reason=f"packages cannot be kept: {error}"[:LAST_WORDS])
         if verdict.form != "eager":
             try:
                 predictor.engine = load(home, predictor.engine.network, verdict.batch, device)
@@ -74,14 +85,16 @@ class Compiler:
         return verdict
 
     def _compile(
-        self, home: Path, predictor: Predictor, weights: dict[str, Path], forms: list[Form]
+        self, home: Path, predictor: Predictor, weights: dict[str, Path], forms: list[Form], wait: bool
     ) -> Verdict:
-        with _alone(home):
-            if verdict := Verdict.read(home):  # another process was faster
+        with _alone(home, wait):
+            if not self._again and (verdict := Verdict.read(home)):  # another process was faster
                 return verdict
             for left in home.parent.glob(f".{home.name}-*"):  # by a process that was killed
                 shutil.rmtree(left, ignore_errors=True)
-            with tempfile.TemporaryDirectory(dir=home.parent, prefix=f".{home.name}-") as scratch:
+            with tempfile.TemporaryDirectory(
+                dir=home.parent, prefix=f".{home.name}-", ignore_cleanup_errors=True
+            ) as scratch:
                 request = Request(
                     specs=list(predictor.specs),
                     weights=weights,
@@ -92,6 +105,7 @@ class Compiler:
                 )
                 verdict = _in_a_child(request)
                 home.mkdir(exist_ok=True)
+                Verdict.forget(home)
                 for file in Path(scratch).glob("*.pt2"):
                     file.replace(home / file.name)
             verdict.write(home)  # last: a folder with a verdict is whole
@@ -128,7 +142,7 @@ def _forms(mode: Mode, device: torch.device) -> list[Form]:
     if mode == "fp32":
         return ["fp32"]
     if device.type == "cuda":
-        return ["bf16" if torch.cuda.is_bf16_supported() else "fp16", "fp32"]
+        return ["bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16", "fp32"]
     return ["bf16", "fp32"] if _has_bf16() else ["fp32"]
 
 
@@ -147,12 +161,22 @@ def _key(predictor: Predictor, forms: list[Form], threads: int) -> str:
     device = predictor.engine.device
     parts = [
         [_identity(spec) for spec in predictor.specs],
-        [forms, threads, torch.__version__, platform.machine()],
-        [torch.backends.cpu.get_cpu_capability(), torch.cpu._is_amx_tile_supported()],
+        [forms, threads, platform.machine(), _instructions()],
+        [version(library) for library in ("torch", "torchvision")],
         torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
         _code(),
     ]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
+
+
+def _instructions() -> str:
+    """What the processor knows, since packages are built for just this one."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    flags = next((line for line in lines if line.startswith(("flags", "Features"))), "")
+    return " ".join(sorted(flags.split())) or torch.backends.cpu.get_cpu_capability()
 
 
 def _identity(spec: ModelSpec) -> dict[str, Any]:
@@ -168,9 +192,9 @@ def _code() -> str:
 
 
 @contextmanager
-def _alone(home: Path) -> Iterator[None]:
-    """One process at a time compiles for `home`; the others wait, and then find it done."""
+def _alone(home: Path, wait: bool) -> Iterator[None]:
+    """One process at a time compiles for `home`; the others `wait` and then find it done, or raise BlockingIOError."""
     home.parent.mkdir(parents=True, exist_ok=True)
     with (home.parent / f"{home.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        fcntl.flock(lock, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield

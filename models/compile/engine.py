@@ -62,6 +62,10 @@ def captured(package: Run, device: torch.device) -> Run:
     answers: Tensors
 
     def run(batch: Tensor) -> Tensors:
+        with torch.cuda.device(device):  # streams and graphs are made on the current one
+            return replayed(batch)
+
+    def replayed(batch: Tensor) -> Tensors:
         nonlocal graph, given, answers
         if graph is None:
             given = batch.clone(memory_format=torch.channels_last)
@@ -72,7 +76,7 @@ def captured(package: Run, device: torch.device) -> Run:
                     package(given)
             torch.cuda.current_stream(device).wait_stream(side)
             fresh = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(fresh):
+            with torch.cuda.graph(fresh, stream=side):
                 answers = package(given)
             graph = fresh
         given.copy_(batch)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 
 import numpy as np
@@ -19,6 +19,7 @@ from models.predictions import (
     Embedding,
     Prediction,
     Segmentation,
+    Task,
 )
 from models.predictor import Predictor
 
@@ -30,6 +31,12 @@ BOUNDS = {
 }
 """Least agreement: shares of photos and of boxes, the mean IoU of masks, the smallest cosine of embeddings."""
 
+MEASURES: dict[Task, str] = {
+    "classify": "top1",
+    "detect": "boxes",
+    "segment": "mask_iou",
+    "embed": "cosine",
+}
 SURE = 0.3  # boxes below this score come and go with the last bit
 CLOSE = 0.9  # IoU from which two boxes are the same
 PHOTOS, PHOTOS_LARGE, LARGE = 200, 64, 300
@@ -57,8 +64,13 @@ def agreement(plain: Predictor, fast: Predictor, photos: Sequence[Photo]) -> dic
     }
 
 
-def shortfall(found: dict[str, float]) -> str:
-    """What is below its bound, as a sentence; empty where the form may be used."""
+def shortfall(found: dict[str, float], tasks: Iterable[Task] = ()) -> str:
+    """What is below its bound, as a sentence; empty where the form may be used.
+
+    Of each of `tasks` something must have been found to compare.
+    """
+    if silent := [task for task in tasks if MEASURES[task] not in found]:
+        return f"nothing was found on the photos that could be compared: {', '.join(silent)}"
     low = [f"{name} {value:.4f} < {BOUNDS[name]}" for name, value in found.items() if value < BOUNDS[name]]
     return f"answers differ from float32: {', '.join(low)}" if low else ""
 
@@ -70,7 +82,8 @@ def _compare(one: Prediction, other: Prediction) -> list[tuple[str, float]]:
         case Embedding(vector), Embedding(another):
             return [("cosine", float(vector @ another))]
         case Segmentation(), Segmentation():
-            return [("mask_iou", _mask_iou(one.mask, other.mask))]
+            found = one.segments or other.segments  # two empty masks prove nothing
+            return [("mask_iou", _mask_iou(one.mask, other.mask))] if found else []
         case Detections(items), Detections(others):
             return [("boxes", float(near)) for near in _matched(items, others) + _matched(others, items)]
     raise TypeError(f"cannot compare {type(one).__name__} with {type(other).__name__}")

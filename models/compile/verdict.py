@@ -33,6 +33,11 @@ class Verdict(BaseModel):
         fresh.write_text(self.model_dump_json(indent=1))
         fresh.replace(folder / FILE)
 
+    @staticmethod
+    def forget(folder: Path) -> None:
+        """So that nobody takes a package for what an earlier verdict says."""
+        (folder / FILE).unlink(missing_ok=True)
+
     @classmethod
     def read(cls, folder: Path) -> Verdict | None:
         """None where nothing was found out yet, or the file is damaged: then it is found out anew."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.exc import OperationalError
 from torch import nn
 
 from catalog import versions
@@ -107,7 +108,10 @@ class Slow(Compiler):
         super().__init__(Path("unused"))
         self.asked: list[bool] = []
 
-    def speed_up(self, predictor: Predictor, weights: dict[str, Path], *, compile: bool = True) -> Verdict:
+    def speed_up(
+        self, predictor: Predictor, weights: dict[str, Path], *, compile: bool = True, wait: bool = False
+    ) -> Verdict:
+        assert not wait
         self.asked.append(compile)
         return Verdict(form="bf16", batch=4) if compile else NOT_YET
 
@@ -116,7 +120,9 @@ def test_a_network_is_compiled_once_enough_photos_wait_for_it(
     engine: sa.Engine, cache: ModelCache, tmp_path: Path
 ) -> None:
     compiler = Slow()
-    patient = ModelCache(engine, MemoryAssetStore(), tmp_path, "cpu", compiler, compile_from=5)
+    patient = ModelCache(
+        engine, MemoryAssetStore(), tmp_path, "cpu", compiler, compile_from=5, look_again=0.0
+    )
     version = register(engine, "first")
     plan(engine, add_images(engine, 4), version)
     assert [loaded.verdict for loaded in patient.get([version])] == [NOT_YET]
@@ -127,3 +133,35 @@ def test_a_network_is_compiled_once_enough_photos_wait_for_it(
     assert loaded.verdict.form == "bf16"
     patient.get([version])
     assert compiler.asked == [False, False, True]
+
+
+def test_how_many_wait_is_not_asked_at_each_chunk(
+    engine: sa.Engine, cache: ModelCache, tmp_path: Path
+) -> None:
+    compiler = Slow()
+    patient = ModelCache(engine, MemoryAssetStore(), tmp_path, "cpu", compiler, compile_from=5)
+    version = register(engine, "first")
+    for _ in range(3):
+        patient.get([version])
+    assert compiler.asked == [False]
+
+
+def test_photos_are_counted_not_their_work_items(engine: sa.Engine) -> None:
+    ids = [register(engine, name) for name in ("first", "second")]
+    images = add_images(engine, 3)
+    for version in ids:
+        plan(engine, images, version)
+    with engine.connect() as connection:
+        assert versions.waiting(connection, ids, 100) == 3
+        assert versions.waiting(connection, ids, 2) == 2
+
+
+def test_a_database_that_is_away_is_no_fault_of_a_model(
+    engine: sa.Engine, cache: ModelCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: Any) -> int:
+        raise OperationalError("SELECT", {}, Exception("gone"))
+
+    monkeypatch.setattr(versions, "waiting", away)
+    with pytest.raises(OperationalError):
+        ModelCache(engine, MemoryAssetStore(), tmp_path, "cpu", Slow()).get([register(engine, "first")])

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -137,9 +138,44 @@ def test_of_processes_that_start_together_one_compiles(
     monkeypatch.setattr(compiler, "_in_a_child", in_a_child)
     predictors = [model.load() for _ in range(4)]
     with ThreadPoolExecutor() as pool:
-        found = list(pool.map(lambda one: Compiler(tmp_path).speed_up(one, model.weights), predictors))
+        found = list(
+            pool.map(lambda one: Compiler(tmp_path).speed_up(one, model.weights, wait=True), predictors)
+        )
     assert len(calls) == 1
     assert {verdict.reason for verdict in found} == {"as an example"}
+
+
+def test_while_another_process_compiles_a_worker_goes_on_eager(
+    model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on = Event(), Event()
+
+    def in_a_child(request: Any) -> Verdict:
+        begun.set()
+        assert go_on.wait(30)
+        return Verdict(form="eager", reason="as an example")
+
+    monkeypatch.setattr(compiler, "_in_a_child", in_a_child)
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(Compiler(tmp_path).speed_up, model.load(), model.weights)
+        assert begun.wait(30)
+        assert Compiler(tmp_path).speed_up(model.load(), model.weights) is NOT_YET
+        go_on.set()
+        assert first.result().reason == "as an example"
+
+
+def test_where_packages_cannot_be_kept_networks_run_eager(model: Model, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    verdict = Compiler(tmp_path / "file").speed_up(model.load(), model.weights)
+    assert verdict.form == "eager"
+    assert "packages cannot be kept" in verdict.reason
+
+
+def test_again_compiles_what_is_there(model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reasons = iter("abc")
+    monkeypatch.setattr(compiler, "_in_a_child", lambda _: Verdict(form="eager", reason=next(reasons)))
+    for again, reason in ((False, "a"), (False, "a"), (True, "b"), (False, "b")):
+        assert Compiler(tmp_path, again=again).speed_up(model.load(), model.weights).reason == reason
 
 
 def test_without_a_compiler_networks_run_eager(

@@ -51,6 +51,11 @@ def test_a_network_that_answers_otherwise_is_refused(starter: Predictor) -> None
     assert "cosine" in shortfall(found)
 
 
+def test_without_anything_to_compare_nothing_is_proven() -> None:
+    assert "segment" in shortfall({"top1": 1.0}, ["classify", "segment"])
+    assert not shortfall({"top1": 1.0}, ["classify"])
+
+
 def test_the_photos_of_the_gate_are_many_and_different() -> None:
     photos = real_photos(256)
     assert len(photos) == 200
