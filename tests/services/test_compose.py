@@ -82,6 +82,13 @@ def test_workers_have_time_to_end(name: str) -> None:
     assert worker["depends_on"]["migrate"]["condition"] == "service_completed_successfully"
 
 
+@pytest.mark.parametrize("name", ["worker", "trainer"])
+def test_what_computes_may_load_compiled_networks(name: str) -> None:
+    """They are unpacked to /tmp and loaded as libraries, which a tmpfs forbids where nobody allows it."""
+    (tmp,) = SERVICES[name]["tmpfs"]
+    assert "exec" in tmp.split(":")[1].split(",")
+
+
 def test_the_trainer_keeps_its_runs_and_hears_of_the_times() -> None:
     trainer = SERVICES["trainer"]
     assert trainer["profiles"] == ["trainer"]
