@@ -79,6 +79,8 @@ class Compiler:
         if verdict.form != "eager":
             try:
                 predictor.engine = load(home, predictor.engine.network, verdict.batch, device)
+            except OSError as error:
+                return Verdict(form="eager", reason=f"the package cannot be unpacked: {error}"[:LAST_WORDS])
             except RuntimeError as error:
                 shutil.rmtree(home, ignore_errors=True)  # compiled anew by the next process
                 return Verdict(form="eager", reason=f"the compiled package is damaged: {error}"[:LAST_WORDS])

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -46,13 +49,31 @@ class CompiledEngine:
 
 
 def load(folder: Path, network: nn.Module, batch_size: int, device: torch.device) -> CompiledEngine:
-    """The engine of a package in `folder`. Raises RuntimeError where the file is damaged."""
+    """The engine of a package in `folder`. Raises RuntimeError where the file is damaged, OSError where `folder`
+    has no room to unpack it."""
     index = device.index or 0 if device.type == "cuda" else -1
     # A CUDA graph cannot be captured while a package hands out its runners from a pool.
-    package = torch._inductor.aoti_load_package(str(folder / PACKAGE), device.type == "cuda", index)
+    with nullcontext() if device.type == "cuda" else _unpacked_below(folder):
+        package = torch._inductor.aoti_load_package(str(folder / PACKAGE), device.type == "cuda", index)
     return CompiledEngine(
         captured(package, device) if device.type == "cuda" else package, network, batch_size, device
     )
+
+
+@contextmanager
+def _unpacked_below(folder: Path) -> Iterator[None]:
+    """Torch unpacks a package where TMPDIR says, and clears that up when it ends in good order, which workers often do
+    not. A library that is loaded needs its file no more, so on a CPU it goes at once."""
+    before = os.environ.get("TMPDIR")
+    with TemporaryDirectory(dir=folder, prefix=".loading-", ignore_cleanup_errors=True) as scratch:
+        os.environ["TMPDIR"] = scratch
+        try:
+            yield
+        finally:
+            if before is None:
+                del os.environ["TMPDIR"]
+            else:
+                os.environ["TMPDIR"] = before
 
 
 def captured(package: Run, device: torch.device) -> Run:

@@ -91,6 +91,8 @@ def test_the_compiled_form_answers_as_the_eager_one(model: Model, compiled: tupl
     eager, fast = model.load(), model.load()
     Compiler(folder, "fp32").speed_up(fast, model.weights)
     assert isinstance(fast.engine, CompiledEngine)
+    (home,) = [path for path in folder.iterdir() if path.is_dir()]
+    assert {path.name for path in home.iterdir()} == {PACKAGE, "verdict.json"}  # what was unpacked is gone
     photos = real_photos(64)[: 2 * fast.batch_size + 3]  # the last batch is padded
     assert agreement(eager, fast, photos)["top1"] == 1.0
     for one, other in zip(scores(eager, photos), scores(fast, photos), strict=True):
