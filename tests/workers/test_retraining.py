@@ -130,9 +130,10 @@ def trainings() -> list[int]:
 
 
 def test_a_trainer_that_is_stopped_leaves_the_training_to_its_successor(
-    due: Callable[..., Runtime], tmp_path: Path
+    due: Callable[..., Runtime], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Which goes on by the recipe that it began with, whatever the file says by then, be it another name."""
+    monkeypatch.setattr(running, "LOOK_SECONDS", 0.05)  # in a second a fast machine would be done
     runtime = due(epochs=100)
     retrain(runtime, SUNDAY, (run_folder() / "checkpoint.pt").exists)
     assert summaries(runtime) == [None]
