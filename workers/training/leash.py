@@ -25,4 +25,6 @@ def hold(parent: int) -> None:
 
 if __name__ == "__main__":
     hold(int(sys.argv.pop(1)))
+    # What a shell starts in the background ignores Ctrl-C, and so would this; the trainer asks it to stop that way.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     main()
