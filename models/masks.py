@@ -132,7 +132,7 @@ def _changes(rows: Floats, across: _Axis) -> tuple[Positions, Positions, Labels]
     y, gap = np.nonzero(winners[:, 1:] != winners[:, :-1])
     pairs = np.stack((y, gap, winners[y, gap], winners[y, gap + 1]))
     crossings: list[npt.NDArray[np.float64]] = []
-    for rivals_left in range(len(rows) - 2, -2, -1):
+    for rivals_left in range(len(rows) - 2, -2, -1):  # a pair meets each of the others once at most
         y, gap, one, other = pairs
         left, right, k = rows[:, y, gap], rows[:, y, gap + 1], np.arange(len(y))
         lead, lag = left[one, k] - left[other, k], right[other, k] - right[one, k]

@@ -65,10 +65,8 @@ def _bits(runs: Runs) -> Bytes:
     rows[:, 0] = np.where(before < 0, 0, runs.labels[before]).astype(np.uint64) << _TOP
     y, x = np.divmod(runs.starts, runs.width)
     change = np.uint64(1) << (63 - (x & 63)).astype(np.uint64)
-    fresh = slice(
-        None if runs.labels[0] else 1, None
-    )  # the first run is a change only where it is no background
-    np.bitwise_xor.at(rows.reshape(-1), (y * words + (x >> 6))[fresh], change[fresh])
+    first = 0 if runs.labels[0] else 1  # a picture that begins with background begins with no change
+    np.bitwise_xor.at(rows.reshape(-1), (y * words + (x >> 6))[first:], change[first:])
     for step in (1, 2, 4, 8, 16, 32):
         rows ^= rows >> np.uint64(step)
     odd = np.bitwise_xor.accumulate(rows & np.uint64(1), axis=1)

@@ -105,11 +105,7 @@ class Pipeline:
         waiting: deque[Future[int]] = deque()
         refused = 0
         sides = _sides(loaded)
-        size = (
-            self._store_batch
-            if max(sides.short, sides.long) <= LARGE_SIDE
-            else max(1, self._store_batch // 4)
-        )
+        size = self._store_batch if max(sides) <= LARGE_SIDE else max(1, self._store_batch // 4)
         for batch in self._fetcher.batches(claimed, size, sides):
             if self._pulse.ending():
                 break

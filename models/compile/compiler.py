@@ -24,6 +24,7 @@ from models.compile.child import Request
 from models.compile.engine import load
 from models.compile.graph import why_not
 from models.compile.verdict import Form, Verdict
+from models.engine import half_type
 from models.predictor import Predictor
 from models.spec import ModelSpec
 
@@ -144,7 +145,7 @@ def _forms(mode: Mode, device: torch.device) -> list[Form]:
     if mode == "fp32":
         return ["fp32"]
     if device.type == "cuda":
-        return ["bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16", "fp32"]
+        return ["bf16" if half_type(device) is torch.bfloat16 else "fp16", "fp32"]
     return ["bf16", "fp32"] if _has_bf16() else ["fp32"]
 
 

@@ -8,6 +8,7 @@ from typing import Literal
 
 import torch
 
+from models.engine import half_type
 from models.errors import RecipeError
 
 Wanted = Literal["auto", "fp32", "bf16", "fp16"]
@@ -42,6 +43,4 @@ def precision(wanted: Wanted, device: torch.device) -> Precision:
 
 
 def _best(device: torch.device) -> torch.dtype | None:
-    if device.type != "cuda":
-        return None
-    return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    return half_type(device) if device.type == "cuda" else None

@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import save_file
 
 from models.builders import make_draft
-from models.compile import NOT_YET, Compiler, Verdict, compiler
+from models.compile import NOT_YET, Compiler, Verdict, child, compiler
 from models.compile.child import package
 from models.compile.engine import PACKAGE, CompiledEngine
 from models.compile.fidelity import agreement, real_photos, shortfall
@@ -202,6 +202,30 @@ def test_a_compilation_that_fails_is_told_and_not_repeated(
     assert verdict.reason == "compiling failed: CppCompileError: no such header"
     monkeypatch.setattr(compiler.subprocess, "run", lambda *_, **__: pytest.fail("compiled again"))
     assert Compiler(tmp_path).speed_up(model.load(), model.weights) == verdict
+
+
+def test_a_form_that_does_not_compile_leaves_the_next_one_to_be_tried(
+    model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[torch.dtype] = []
+
+    def refused(_: Predictor, dtype: torch.dtype, *__: Any) -> tuple[int, float]:
+        tried.append(dtype)
+        raise RuntimeError("no kernel for this")
+
+    monkeypatch.setattr(child, "_kept", lambda *_: frozenset())
+    monkeypatch.setattr(child, "_fastest", refused)
+    request = child.Request(
+        specs=model.specs,
+        weights=model.weights,
+        device="cpu",
+        threads=1,
+        forms=["bf16", "fp32"],
+        folder=tmp_path,
+    )
+    verdict = child.compile_network(request)
+    assert tried == [torch.bfloat16, torch.float32]
+    assert (verdict.form, verdict.reason) == ("eager", "fp32: no kernel for this")
 
 
 def test_a_compiling_process_that_dies_takes_nothing_with_it(
