@@ -19,6 +19,7 @@ from models.compile.child import measure as milliseconds
 from models.compile.child import package
 from models.compile.engine import PACKAGE, load
 from models.compile.fidelity import agreement, real_photos
+from models.compile.precision import Precision
 from models.predictor import Predictor, load_predictors
 from models.starter.pack import starter_specs
 
@@ -56,7 +57,7 @@ def measure(quick: bool) -> list[Row]:
 def _plain(exact: Predictor) -> Predictor:
     """All in bf16, a photo a call."""
     with tempfile.TemporaryDirectory() as folder:
-        package(exact, torch.bfloat16, (), 1, Path(folder) / PACKAGE)
+        package(exact, Precision("bf16"), 1, Path(folder) / PACKAGE)
         plain = copy.copy(exact)
         plain.engine = load(Path(folder), exact.engine.network, 1, exact.engine.device)
     return plain

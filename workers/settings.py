@@ -45,9 +45,9 @@ class Settings(BaseSettings):
     max_attempts: int = Field(4, ge=2, le=20, description="claims of an item before it is quarantined")
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    engine: Literal["auto", "fp32", "eager"] = Field(
+    engine: Literal["auto", "int8", "fp32", "eager"] = Field(
         "auto",
-        description="auto: compiled, half precision where answers stay alike; fp32; eager: as PyTorch runs it",
+        description="auto: compiled, half precision where answers stay alike; int8: that too; fp32; eager",
     )
     concurrency: int | None = Field(None, ge=1, description="processes; default: one a core, or one a GPU")
     max_memory_mb: int | None = Field(

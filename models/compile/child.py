@@ -9,29 +9,26 @@ import copy
 import statistics
 import sys
 import time
-from collections.abc import Collection
+from contextlib import nullcontext
 from pathlib import Path
 
 import torch
 from pydantic import BaseModel
-from torch import Tensor
+from torch import Tensor, nn
 
 from models.compile.engine import PACKAGE, load
-from models.compile.fidelity import LARGE, agreement, real_photos, shortfall
-from models.compile.graph import Graph
-from models.compile.rounding import halve, layers_to_keep
+from models.compile.enlarging import kernel_kept
+from models.compile.fidelity import BOUNDS, BOUNDS_INT8, agreement, real_photos, shortfall
+from models.compile.int8 import quantise
+from models.compile.precision import CALIBRATED, TYPES, Precision, graph_of, photo_batches, precision
+from models.compile.rounding import halve
 from models.compile.verdict import Form, Verdict
 from models.engine import best_batch
-from models.errors import UnusableOutput
-from models.geometry import place
-from models.predictions import Task
 from models.predictor import Predictor, Runs, load_predictors
-from models.preprocess import make_batch
 from models.spec import ModelSpec, Preprocessing
 
-TYPES: dict[Form, torch.dtype] = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
 SECONDS = 0.6  # that each form is measured for
-TRIED, TRIED_LARGE = 32, 8  # photos that tell which layers may be rounded
+TRIAL = "trial.pt2"
 
 
 class Request(BaseModel):
@@ -49,81 +46,76 @@ def compile_network(request: Request) -> Verdict:
     """The verdict; with a compiled form its package is in the folder. Raises what the compiler raises."""
     torch.set_num_threads(request.threads)
     (plain,) = load_predictors(request.specs, request.weights, request.device)
-    eager = measure(plain.engine, plain.how)
-    reason = ""
+    best = Verdict(form="eager", milliseconds=measure(plain.engine, plain.how))
+    reasons: list[str] = []
     for form in request.forms:
-        kept = _kept(plain, TYPES[form])
-        if kept is None:
-            reason = f"{form}: too many layers would have to stay in float32"
+        found = _tried(plain, form, best, request.folder)
+        if isinstance(found, str):
+            reasons.append(f"{form}: {found}")
             continue
-        try:
-            batch, milliseconds = _fastest(plain, TYPES[form], kept, request.folder)
-        except Exception as error:  # noqa: BLE001 - some layers refuse half precision; the next form may do
-            reason = f"{form}: {error}"[:300]
-            continue
+        best = found
+        (request.folder / TRIAL).replace(request.folder / PACKAGE)
+        if form != "int8":  # that was asked for to be faster than half precision, and is not everywhere
+            break
+    return best.model_copy(update={"reason": "; ".join(reasons)})
+
+
+def _tried(plain: Predictor, form: Form, best: Verdict, folder: Path) -> Verdict | str:
+    """What is found of a form that is faster than `best` and answers alike, or why it is not taken."""
+    how = precision(plain, form)
+    if how is None:
+        return "too many layers would have to be spared"
+    try:
+        batch, milliseconds = _fastest(plain, how, folder)
         fast = copy.copy(plain)
-        fast.engine = load(request.folder, plain.engine.network, batch, plain.engine.device)
-        try:
-            seen = agreement(plain, fast, real_photos(plain.how.size))
-        except UnusableOutput as error:
-            reason = f"{form}: {error}"
-            continue
-        figures = {"milliseconds": milliseconds, "agreement": seen, "kept": sorted(kept)}
-        if milliseconds >= eager:
-            reason = f"{form} takes {milliseconds:.1f} ms a photo, eager {eager:.1f}"
-        elif lacking := shortfall(seen, [] if form == "fp32" else _tasks(plain)):
-            reason = f"{form}: {lacking}"
-        else:
-            return Verdict.model_validate({"form": form, "batch": batch, "reason": reason, **figures})
-    return Verdict(form="eager", milliseconds=eager, reason=reason)
+        fast.engine = load(folder, plain.engine.network, batch, plain.engine.device, TRIAL)
+        seen = agreement(plain, fast, real_photos(plain.how.size))
+    except Exception as error:  # noqa: BLE001 - some layers refuse less precision; the next form may do
+        return str(error)[:300]
+    if best.milliseconds is not None and milliseconds >= best.milliseconds:
+        return f"takes {milliseconds:.1f} ms a photo, {best.form} {best.milliseconds:.1f}"
+    bounds = BOUNDS_INT8 if form == "int8" else BOUNDS
+    if lacking := shortfall(seen, () if form == "fp32" else [spec.task for spec in plain.specs], bounds):
+        return lacking
+    figures = {"batch": batch, "milliseconds": milliseconds, "agreement": seen}
+    return Verdict.model_validate({"form": form, "kept": sorted(how.exact | how.half), **figures})
 
 
-def _kept(plain: Predictor, dtype: torch.dtype) -> frozenset[str] | None:
-    """Layers that must stay in float32; None where they are too many."""
-    if dtype is torch.float32:
-        return frozenset()
-    photos = real_photos(plain.how.size)
-    few = TRIED if plain.how.size <= LARGE else TRIED_LARGE
-    size = few // 4
-    some = [photos[k : k + size] for k in range(0, len(photos), size * max(1, len(photos) // few))]
-    batches = [
-        make_batch(part, [place(one.width, one.height, plain.how) for one in part], plain.how)
-        for part in some
-    ]
-    graph = Graph(copy.deepcopy(plain.engine.network), plain.how, _tasks(plain))
-    return layers_to_keep(graph, dtype, [batch.to(plain.engine.device) for batch in batches])
-
-
-def _fastest(plain: Predictor, dtype: torch.dtype, kept: Collection[str], folder: Path) -> tuple[int, float]:
+def _fastest(plain: Predictor, how: Precision, folder: Path) -> tuple[int, float]:
     """Compile for several batch sizes and keep the package that takes least time a photo: (batch, milliseconds)."""
     best: tuple[float, int] | None = None
     device = plain.engine.device
     usual = best_batch(device, plain.how.size)
     for batch in (usual, 2 * usual):
-        package(plain, dtype, kept, batch, folder / PACKAGE)
-        milliseconds = measure(load(folder, plain.engine.network, batch, device), plain.how)
+        package(plain, how, batch, folder / TRIAL)
+        milliseconds = measure(load(folder, plain.engine.network, batch, device, TRIAL), plain.how)
         if best is None or milliseconds < best[0]:
             best = milliseconds, batch
-            (folder / PACKAGE).replace(folder / "best.pt2")
+            (folder / TRIAL).replace(folder / "best.pt2")
     assert best is not None
-    (folder / "best.pt2").replace(folder / PACKAGE)
+    (folder / "best.pt2").replace(folder / TRIAL)
     return best[1], best[0]
 
 
-def package(plain: Predictor, dtype: torch.dtype, kept: Collection[str], batch: int, path: Path) -> None:
+def package(plain: Predictor, how: Precision, batch: int, path: Path) -> None:
     """Export the network's graph for batches of `batch` photos and compile it into the file `path`."""
     device = plain.engine.device
-    network = copy.deepcopy(plain.engine.network)
-    graph = Graph(network, plain.how, _tasks(plain), halve(network, dtype, kept))
-    with torch.no_grad():
-        exported = torch.export.export(graph, (example(plain.how, batch, device),), strict=False)
-        torch._inductor.aoti_compile_and_package(
-            exported, package_path=str(path), inductor_configs={"freezing": device.type == "cpu"}
+    graph = graph_of(plain)
+    module: nn.Module
+    if how.form == "int8":
+        module = quantise(
+            graph, how.half, how.exact, TYPES[how.form], photo_batches(plain, batch, CALIBRATED)
         )
-
-
-def _tasks(plain: Predictor) -> list[Task]:
-    return [spec.task for spec in plain.specs]
+    else:
+        graph.dtype = halve(graph.network, TYPES[how.form], how.exact)
+        module = graph
+    on_cpu = device.type == "cpu"
+    with torch.no_grad():
+        exported = torch.export.export(module, (example(plain.how, batch, device),), strict=False)
+        with kernel_kept(exported) if on_cpu else nullcontext():
+            torch._inductor.aoti_compile_and_package(
+                exported, package_path=str(path), inductor_configs={"freezing": on_cpu}
+            )
 
 
 def example(how: Preprocessing, batch: int, device: torch.device) -> Tensor:

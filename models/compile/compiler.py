@@ -14,22 +14,24 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 
 from models.compile.child import Request
-from models.compile.engine import load
+from models.compile.engine import PACKAGE, load
 from models.compile.graph import why_not
+from models.compile.precision import has_bf16
 from models.compile.verdict import Form, Verdict
 from models.engine import half_type
 from models.predictor import Predictor
 from models.spec import ModelSpec
 
-Mode = Literal["auto", "fp32", "eager"]
-"""auto: the fastest form that answers alike; fp32: compiled, but in full precision; eager: PyTorch as it is."""
+Mode = Literal["auto", "int8", "fp32", "eager"]
+"""auto: the fastest form that answers alike; int8: also that one, with wider bounds, on a CPU; fp32: compiled, but in
+full precision; eager: PyTorch as it is."""
 
 NOT_YET = Verdict(form="eager", reason="not compiled yet")
 
@@ -109,8 +111,8 @@ class Compiler:
                 verdict = _in_a_child(request)
                 home.mkdir(exist_ok=True)
                 Verdict.forget(home)
-                for file in Path(scratch).glob("*.pt2"):
-                    file.replace(home / file.name)
+                if verdict.form != "eager":
+                    (Path(scratch) / PACKAGE).replace(home / PACKAGE)
             verdict.write(home)  # last: a folder with a verdict is whole
             return verdict
 
@@ -146,12 +148,8 @@ def _forms(mode: Mode, device: torch.device) -> list[Form]:
         return ["fp32"]
     if device.type == "cuda":
         return ["bf16" if half_type(device) is torch.bfloat16 else "fp16", "fp32"]
-    return ["bf16", "fp32"] if _has_bf16() else ["fp32"]
-
-
-def _has_bf16() -> bool:
-    """Whether the CPU multiplies bf16; where it only imitates it, float32 is faster."""
-    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+    usual: list[Form] = ["bf16", "fp32"] if has_bf16() else ["fp32"]
+    return ["int8", *usual] if mode == "int8" else usual
 
 
 def _no_compiler() -> str:
@@ -166,10 +164,18 @@ def _key(predictor: Predictor, forms: list[Form], threads: int) -> str:
         [_identity(spec) for spec in predictor.specs],
         [forms, threads, platform.machine(), _instructions()],
         [version(library) for library in ("torch", "torchvision")],
+        _version_of_torchao() if "int8" in forms else "",
         torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
         _code(),
     ]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
+
+
+def _version_of_torchao() -> str:
+    try:
+        return version("torchao")
+    except PackageNotFoundError:
+        return "missing"
 
 
 def _instructions() -> str:

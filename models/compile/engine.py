@@ -48,13 +48,15 @@ class CompiledEngine:
         return {name: value[:count].cpu() for name, value in self._run(batch).items()}
 
 
-def load(folder: Path, network: nn.Module, batch_size: int, device: torch.device) -> CompiledEngine:
+def load(
+    folder: Path, network: nn.Module, batch_size: int, device: torch.device, file: str = PACKAGE
+) -> CompiledEngine:
     """The engine of a package in `folder`. Raises RuntimeError where the file is damaged, OSError where `folder`
     has no room to unpack it."""
     index = device.index or 0 if device.type == "cuda" else -1
     # A CUDA graph cannot be captured while a package hands out its runners from a pool.
     with nullcontext() if device.type == "cuda" else _unpacked_below(folder):
-        package = torch._inductor.aoti_load_package(str(folder / PACKAGE), device.type == "cuda", index)
+        package = torch._inductor.aoti_load_package(str(folder / file), device.type == "cuda", index)
     return CompiledEngine(
         captured(package, device) if device.type == "cuda" else package, network, batch_size, device
     )

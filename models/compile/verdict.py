@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-Form = Literal["bf16", "fp16", "fp32", "eager"]
+Form = Literal["int8", "bf16", "fp16", "fp32", "eager"]
 FILE = "verdict.json"
 
 

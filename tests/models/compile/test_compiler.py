@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -17,8 +18,10 @@ from safetensors.torch import save_file
 from models.builders import make_draft
 from models.compile import NOT_YET, Compiler, Verdict, child, compiler
 from models.compile.child import package
-from models.compile.engine import PACKAGE, CompiledEngine
+from models.compile.engine import PACKAGE, CompiledEngine, load
 from models.compile.fidelity import agreement, real_photos, shortfall
+from models.compile.precision import Precision
+from models.compile.verdict import Form
 from models.decode import Photo
 from models.digest import sha256_of
 from models.predictions import Classification
@@ -71,7 +74,7 @@ def compiled(model: Model, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pa
     predictor = model.load()
     home = folder / compiler._key(predictor, ["fp32"], 1)
     home.mkdir()
-    package(predictor, torch.float32, (), 4, home / PACKAGE)
+    package(predictor, Precision("fp32"), 4, home / PACKAGE)
     verdict = Verdict(form="fp32", batch=4)
     verdict.write(home)
     return folder, verdict
@@ -207,25 +210,57 @@ def test_a_compilation_that_fails_is_told_and_not_repeated(
 def test_a_form_that_does_not_compile_leaves_the_next_one_to_be_tried(
     model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tried: list[torch.dtype] = []
+    tried: list[Form] = []
 
-    def refused(_: Predictor, dtype: torch.dtype, *__: Any) -> tuple[int, float]:
-        tried.append(dtype)
+    def refused(_: Predictor, how: Precision, __: Path) -> tuple[int, float]:
+        tried.append(how.form)
         raise RuntimeError("no kernel for this")
 
-    monkeypatch.setattr(child, "_kept", lambda *_: frozenset())
+    monkeypatch.setattr(child, "precision", lambda _, form: Precision(form))
     monkeypatch.setattr(child, "_fastest", refused)
-    request = child.Request(
-        specs=model.specs,
-        weights=model.weights,
-        device="cpu",
-        threads=1,
-        forms=["bf16", "fp32"],
-        folder=tmp_path,
+    verdict = child.compile_network(request_of(model, ["bf16", "fp32"], tmp_path))
+    assert tried == ["bf16", "fp32"]
+    assert verdict.form == "eager"
+    assert verdict.reason == "bf16: no kernel for this; fp32: no kernel for this"
+
+
+def test_int8_is_taken_only_where_it_is_the_faster_one(
+    model: Model, compiled: tuple[Path, Verdict], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home,) = [path for path in compiled[0].iterdir() if path.is_dir()]
+    times = {"int8": 0.003, "bf16": 0.002, "fp32": 0.001}
+
+    def made(_: Predictor, how: Precision, folder: Path) -> tuple[int, float]:
+        shutil.copy(home / PACKAGE, folder / child.TRIAL)
+        return 4, times[how.form]
+
+    monkeypatch.setattr(child, "precision", lambda _, form: Precision(form))
+    monkeypatch.setattr(child, "_fastest", made)
+    verdict = child.compile_network(request_of(model, ["int8", "bf16", "fp32"], tmp_path))
+    assert (verdict.form, verdict.milliseconds) == ("bf16", 0.002)  # fp32 is not tried: bf16 answers alike
+    times["int8"] = 0.0001
+    verdict = child.compile_network(request_of(model, ["int8", "bf16", "fp32"], tmp_path))
+    assert verdict.form == "int8"
+    assert verdict.reason == "bf16: takes 0.0 ms a photo, int8 0.0; fp32: takes 0.0 ms a photo, int8 0.0"
+
+
+def test_a_network_in_int8_answers_nearly_as_in_float32(model: Model, tmp_path: Path) -> None:
+    plain, fast = model.load(), model.load()
+    package(plain, Precision("int8", exact=frozenset({"conv1"})), 4, tmp_path / PACKAGE)
+    fast.engine = load(tmp_path, plain.engine.network, 4, plain.engine.device)
+    photos = real_photos(64)[:40]
+    apart = [
+        abs(a[label] - b[label])
+        for a, b in zip(scores(plain, photos), scores(fast, photos), strict=True)
+        for label in a
+    ]
+    assert 1e-6 < max(apart) < 0.05
+
+
+def request_of(model: Model, forms: list[Form], folder: Path) -> child.Request:
+    return child.Request(
+        specs=model.specs, weights=model.weights, device="cpu", threads=1, forms=forms, folder=folder
     )
-    verdict = child.compile_network(request)
-    assert tried == [torch.bfloat16, torch.float32]
-    assert (verdict.form, verdict.reason) == ("eager", "fp32: no kernel for this")
 
 
 def test_a_compiling_process_that_dies_takes_nothing_with_it(

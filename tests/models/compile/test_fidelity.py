@@ -9,14 +9,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from models.compile.fidelity import agreement, real_photos, shortfall
+from models.compile.fidelity import BOUNDS_INT8, agreement, calibration_photos, real_photos, shortfall
 from models.compile.graph import Graph
-from models.compile.rounding import halve, layers_to_keep
+from models.compile.rounding import INT8, halve, layers_to_keep, to_type
 from models.predictor import Predictor, load_predictors
 from models.spec import Preprocessing
 from models.starter.boxes import DetectMaps, decode_detections
 from models.starter.pack import starter_specs
 
+BF16 = to_type(torch.bfloat16)
 HOW = Preprocessing(size=32)
 
 
@@ -91,7 +92,7 @@ def test_a_layer_in_which_numbers_cancel_stays_in_float32(monkeypatch: pytest.Mo
     network = Cancelling().eval()
     batches = [bytes_(seed) for seed in range(3)]
     exact = Graph(copy.deepcopy(network), HOW, ["embed"])
-    kept = layers_to_keep(exact, torch.bfloat16, batches)
+    kept = layers_to_keep(exact, BF16, batches)
     assert kept is not None
     assert "third" not in kept
     assert "first" in kept or "second" in kept
@@ -108,13 +109,33 @@ def test_a_layer_in_which_numbers_cancel_stays_in_float32(monkeypatch: pytest.Mo
 
 def test_a_network_of_which_all_must_stay_is_not_rounded() -> None:
     exact = Graph(Cancelling().eval(), HOW, ["embed"])
-    assert layers_to_keep(exact, torch.bfloat16, [bytes_(0)]) is None  # two of three are more than a quarter
+    assert layers_to_keep(exact, BF16, [bytes_(0)]) is None  # two of three are more than a quarter
+
+
+def test_int8_is_imitated_as_it_is_multiplied() -> None:
+    # A scale a channel: a small one keeps its digits.
+    weight = torch.tensor([[1.27, 0.014], [0.0127, 0.0001]])
+    assert INT8.weight(weight).tolist() == [pytest.approx([1.27, 0.01]), pytest.approx([0.0127, 0.0001])]
+    given = torch.tensor([-0.4, 0.0, 1.7, 2.15])  # 255 steps of 0.01, zero is one of them
+    assert INT8.given(given).tolist() == pytest.approx([-0.4, 0.0, 1.7, 2.15], abs=1e-6)
+    assert INT8.given(torch.tensor([0.0, 0.104, 25.5])).tolist() == pytest.approx([0.0, 0.1, 25.5])
+
+
+def test_int8_has_wider_bounds() -> None:
+    found = {"top1": 0.985, "mask_iou": 0.96}
+    assert shortfall(found)
+    assert not shortfall(found, bounds=BOUNDS_INT8)
+
+
+def test_what_is_chosen_by_some_photos_is_judged_by_others() -> None:
+    judges = {photo.pixels.tobytes() for photo in real_photos(256)}
+    assert not judges & {photo.pixels.tobytes() for photo in calibration_photos(256)}
 
 
 def test_imitating_leaves_the_network_as_it_was() -> None:
     network = Cancelling().eval()
     before = copy.deepcopy(network.state_dict())
-    layers_to_keep(Graph(network, HOW, ["embed"]), torch.bfloat16, [bytes_(0)])
+    layers_to_keep(Graph(network, HOW, ["embed"]), BF16, [bytes_(0)])
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
     assert not any(module._forward_hooks for module in network.modules())
 
