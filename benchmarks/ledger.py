@@ -127,18 +127,19 @@ def hand_out() -> None:
     """Publish all that is due, with a queue that is emptied as soon as it is full. Run in a process of its own."""
     from redis import Redis
 
-    from workers.celery_app import publisher
+    from workers.celery_app import lane_queue, publisher
     from workers.runtime import Runtime
     from workers.settings import settings
 
     runtime, messages = Runtime(settings()), 0
+    queue = lane_queue(settings(), "backlog")
     with Redis.from_url(settings().redis_url.get_secret_value()) as redis:
-        messages += redis.llen(settings().queue)
+        messages += redis.llen(queue)
         started = time.perf_counter()
-        redis.delete(settings().queue)
+        redis.delete(queue)
         while sent := publisher(runtime).publish_due():
             messages += sent
-            redis.delete(settings().queue)
+            redis.delete(queue)
         print(json.dumps({"seconds": time.perf_counter() - started, "messages": messages}))
 
 

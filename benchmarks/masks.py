@@ -15,11 +15,12 @@ import torch
 from benchmarks.rows import Row, run
 from benchmarks.throughput import HOME
 from models.compile import Compiler
+from models.compile.child import example
 from models.compile.child import measure as milliseconds
-from models.compile.child import package
 from models.compile.engine import PACKAGE, load
 from models.compile.fidelity import agreement, real_photos
-from models.compile.precision import Precision
+from models.compile.precision import graph_of
+from models.compile.rounding import halve
 from models.predictor import Predictor, load_predictors
 from models.starter.pack import starter_specs
 
@@ -55,11 +56,17 @@ def measure(quick: bool) -> list[Row]:
 
 
 def _plain(exact: Predictor) -> Predictor:
-    """All in bf16, a photo a call."""
-    with tempfile.TemporaryDirectory() as folder:
-        package(exact, Precision("bf16"), 1, Path(folder) / PACKAGE)
+    """All in bf16, a photo a call, compiled as PyTorch's documentation shows it."""
+    device = exact.engine.device
+    graph = graph_of(exact)
+    graph.dtype = halve(graph.network, torch.bfloat16, ())
+    with tempfile.TemporaryDirectory() as folder, torch.no_grad():
+        exported = torch.export.export(graph, (example(exact.how, 1, device),), strict=False)
+        torch._inductor.aoti_compile_and_package(
+            exported, package_path=str(Path(folder) / PACKAGE), inductor_configs={"freezing": True}
+        )
         plain = copy.copy(exact)
-        plain.engine = load(Path(folder), exact.engine.network, 1, exact.engine.device)
+        plain.engine = load(Path(folder), exact.engine.network, 1, device)
     return plain
 
 

@@ -58,7 +58,8 @@ def accept(
     images, photos_new = _images(connection, list(photos.values()))
     _links(connection, batch, products, images)
     work = Ledger.plan(connection, job_id, list(images.values()), version_ids)
-    work += connection.execute(_REOPEN, {"image_ids": list(images.values())}).rowcount
+    reopened = {"image_ids": list(images.values()), "job_id": job_id}
+    work += connection.execute(_REOPEN, reopened).rowcount
     return Accepted(new, changed, photos_new, work)
 
 
@@ -188,8 +189,8 @@ _KNOWN = sa.text(
 # Photos that the store had lost, or could not read, have just been uploaded again.
 _REOPEN = sa.text(
     """
-    UPDATE work_items SET state = 'pending', attempts = 0, losses = 0, deferrals = 0, next_attempt_at = now(),
-           published_at = NULL, error_code = NULL, error_reason = NULL, finished_at = NULL
+    UPDATE work_items SET job_id = :job_id, state = 'pending', attempts = 0, losses = 0, deferrals = 0,
+           next_attempt_at = now(), published_at = NULL, error_code = NULL, error_reason = NULL, finished_at = NULL
     WHERE image_id = ANY(CAST(:image_ids AS bigint[])) AND error_code IN ('object_missing', 'object_failed')
       AND state IN ('quarantined', 'retry')
     """

@@ -70,5 +70,17 @@ class NothingToSuggest(CatalogError):
     """Let a classifier and an embedder answer first, as the sentence says; then there is something to choose from."""
 
 
+class BadFilter(CatalogError):
+    """Correct the condition; the message names it and shows what it may be."""
+
+
+class JobInOtherState(CatalogError):
+    """Look at the job with `tagmill jobs show`: what was asked does not fit the state it is in."""
+
+
+class JobCancelled(CatalogError):
+    """Somebody cancelled the job while work was added to it; start it anew if it is wanted after all."""
+
+
 class UnknownJob(CatalogError):
     """Choose one of the jobs that `tagmill status` shows."""

@@ -23,6 +23,7 @@ from catalog.acceptance import Taken, accept, forget_errors, known_photos, recor
 from catalog.asset_store import CONTENT_TYPES, AssetStore, image_key
 from catalog.error_report import ErrorReport
 from catalog.intake import NewPhoto, Refused, take
+from catalog.ledger import Lane
 from catalog.locks import uploading
 from catalog.manifests import Manifest, Row, RowError
 from catalog.sources import Sources
@@ -104,6 +105,7 @@ class Ingest:
         publish: Callable[[], object],
         *,
         threads: int = 8,
+        lane: Lane = "backlog",
     ) -> None:
         self._engine = engine
         self._store = store
@@ -112,6 +114,7 @@ class Ingest:
         self._version_ids = version_ids
         self._publish = publish
         self._threads = threads
+        self._lane: Lane = lane
 
     def run(
         self,
@@ -130,7 +133,7 @@ class Ingest:
         place = _place(manifest.location)
         if not dry_run:
             with self._engine.begin() as connection:
-                summary.job_id = jobs.create(connection, "ingest", place)
+                summary.job_id = jobs.create(connection, "ingest", place, self._lane)
         try:
             self._take_all(manifest, report, summary, dry_run, on_progress)
         except BaseException:
@@ -249,6 +252,7 @@ class Ingest:
                 return
             assert summary.job_id is not None
             with connection.begin():
+                jobs.check_not_cancelled(connection, summary.job_id)
                 accepted = accept(connection, summary.job_id, batch.taken, self._version_ids)
                 record_errors(connection, summary.job_id, location, batch.errors)
         summary.products_new += accepted.products_new

@@ -1,4 +1,4 @@
-"""Jobs: a piece of work someone asked for, and how far it is."""
+"""Jobs: a piece of work someone asked for, how far it is, and what may be done to it."""
 
 from __future__ import annotations
 
@@ -9,10 +9,23 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
-from catalog.errors import UnknownJob
+from catalog.errors import JobCancelled, JobInOtherState, UnknownJob
+from catalog.filters import Filter
+from catalog.ledger import Lane
+from catalog.ledger_sql import ANEW, GIVEN_UP
 from catalog.tables import Job
 
 JobKind = Literal["ingest", "process", "retrain"]
+JobState = Literal["adding", "running", "paused", "cancelling", "cancelled", "finished"]
+Action = Literal["pause", "resume", "cancel"]
+
+# What each action needs the job to be, and what it is held as from then on.
+ACTIONS: dict[Action, tuple[set[JobState], str | None]] = {
+    "pause": ({"adding", "running"}, "paused"),
+    "resume": ({"paused"}, None),
+    "cancel": ({"adding", "running", "paused"}, "cancelled"),
+}
+STALLED = 60.0  # seconds without an item that was finished
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +36,7 @@ class Progress:
     kind: JobKind
     subject: str
     created_at: datetime
-    state: Literal["adding", "running", "finished"]
+    state: JobState
     items: int
     pending: int
     leased: int
@@ -33,6 +46,8 @@ class Progress:
     cancelled: int
     first_finished_at: datetime | None
     last_finished_at: datetime | None
+    lane: Lane
+    seen_at: datetime
 
     @property
     def closed(self) -> int:
@@ -50,10 +65,34 @@ class Progress:
     @property
     def seconds_left(self) -> float | None:
         """An estimate at the rate so far; 0 when finished, None where there is no rate yet."""
-        open_items = self.items - self.closed
-        if not open_items:
+        if not self.open:
             return 0.0
-        return open_items / self.items_per_second if self.items_per_second else None
+        return self.open / self.items_per_second if self.items_per_second else None
+
+    @property
+    def open(self) -> int:
+        """Items that are not over."""
+        return self.items - self.closed
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether it will change without anybody doing anything about it."""
+        return self.state in ("adding", "running", "cancelling")
+
+    @property
+    def warning(self) -> str:
+        """What somebody should look at; empty where work goes on."""
+        if self.kind == "retrain" or self.state != "running":
+            return ""
+        silent = (self.seen_at - (self.last_finished_at or self.created_at)).total_seconds()
+        if silent < STALLED:
+            return ""
+        why = (
+            "workers hold photos and finish none: see their log"
+            if self.leased
+            else "no worker holds any of it: is one running (tagmill worker)?"
+        )
+        return f"nothing was finished for {silent / 60:.0f} min; {why}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +108,13 @@ class Failure:
     reason: str
 
 
-def create(connection: sa.Connection, kind: JobKind, subject: str) -> int:
+def create(connection: sa.Connection, kind: JobKind, subject: str, lane: Lane = "backlog") -> int:
     """Open a job; work may be added until `close`. An ingest of the same manifest that was killed is closed."""
     if kind == "ingest":
         killed = sa.update(Job).where(Job.kind == kind, Job.subject == subject, Job.closed_at.is_(None))
         connection.execute(killed.values(closed_at=sa.func.now(), summary={"interrupted": True}))
     return connection.execute(
-        sa.insert(Job).values(kind=kind, subject=subject).returning(Job.id)
+        sa.insert(Job).values(kind=kind, subject=subject, lane=lane).returning(Job.id)
     ).scalar_one()
 
 
@@ -92,13 +131,69 @@ def close(
 def progress(connection: sa.Connection, *, job_id: int | None = None, limit: int = 10) -> list[Progress]:
     """The newest jobs, or the one asked for. Raises UnknownJob."""
     where = "WHERE job_id = :job_id" if job_id is not None else ""
-    query = sa.text(f"SELECT * FROM job_progress {where} ORDER BY job_id DESC LIMIT :limit")
+    query = sa.text(f"SELECT *, now() AS seen_at FROM job_progress {where} ORDER BY job_id DESC LIMIT :limit")
     found = [
         Progress(**row._mapping) for row in connection.execute(query, {"job_id": job_id, "limit": limit})
     ]
     if job_id is not None and not found:
         raise UnknownJob(f"there is no job {job_id}")
     return found
+
+
+def failure_codes(connection: sa.Connection, job_id: int) -> dict[str, int]:
+    """How many failures a job has, by code, the commonest first."""
+    query = sa.text(
+        "SELECT code, count(*) AS failures FROM failures WHERE job_id = :job_id GROUP BY 1 ORDER BY 2 DESC, 1"
+    )
+    return {row.code: row.failures for row in connection.execute(query, {"job_id": job_id})}
+
+
+def act(connection: sa.Connection, job_id: int, action: Action) -> Progress:
+    """Pause, resume or cancel a job; returns how far it is then.
+
+    Workers end what they hold and begin nothing more; of a cancelled job the rest is given up by `Ledger.cancel`.
+    Raises UnknownJob, JobInOtherState.
+    """
+    connection.execute(sa.select(Job.id).where(Job.id == job_id).with_for_update())  # one after the other
+    (found,) = progress(connection, job_id=job_id)
+    allowed, held = ACTIONS[action]
+    if found.kind == "retrain":
+        raise JobInOtherState(f"job {job_id} is a training; stop its trainer instead (docs/labels.md)")
+    if found.state not in allowed:
+        raise JobInOtherState(
+            f"job {job_id} is {found.state}: {_INSTEAD.get(found.state, 'there is nothing to do')}"
+        )
+    connection.execute(sa.update(Job).where(Job.id == job_id).values(held=held))
+    if action == "resume":  # messages that were delivered meanwhile are spent; one too many does nothing
+        connection.execute(_UNPUBLISH, {"job_id": job_id})
+    (found,) = progress(connection, job_id=job_id)
+    return found
+
+
+_UNPUBLISH = sa.text(
+    """
+    UPDATE work_items SET published_at = NULL
+    WHERE job_id = :job_id AND state IN ('pending', 'retry') AND published_at IS NOT NULL
+    """
+)
+
+_INSTEAD: dict[JobState, str] = {
+    "finished": "nothing of it is left; what failed is tried again by `tagmill jobs retry`",
+    "cancelled": "ask for the work anew, by `tagmill ingest` or `tagmill process`",
+    "cancelling": "workers are ending what they hold of it",
+    "paused": "go on with it by `tagmill jobs resume`",
+    "running": "it is not on hold",
+    "adding": "it is not on hold",
+}
+
+
+def check_not_cancelled(connection: sa.Connection, job_id: int) -> None:
+    """Raises JobCancelled, for whoever would add work to the job, and UnknownJob."""
+    found = connection.execute(sa.select(Job.held).where(Job.id == job_id)).one_or_none()
+    if found is None:
+        raise UnknownJob(f"there is no job {job_id}")
+    if found.held == "cancelled":
+        raise JobCancelled(f"job {job_id} was cancelled; what was taken in until then stays")
 
 
 def failures(connection: sa.Connection, job_id: int | None, limit: int) -> list[Failure]:
@@ -113,45 +208,82 @@ def failures(connection: sa.Connection, job_id: int | None, limit: int) -> list[
     return [Failure(**row._mapping) for row in rows]
 
 
-def retry(connection: sa.Connection, *, job_id: int | None, code: str | None) -> int:
-    """Let quarantined items be tried anew, of one job and one failure code or of all; returns how many."""
-    return connection.execute(_RETRY, {"job_id": job_id, "code": code}).rowcount
+def retry(
+    connection: sa.Connection,
+    *,
+    job_id: int | None = None,
+    code: str | None = None,
+    version_id: int | None = None,
+    products: Filter | None = None,
+) -> int:
+    """Let quarantined items be tried anew, all or those that are narrowed to; returns how many.
 
-
-_RETRY = sa.text(
+    What belongs to a cancelled job stays.
     """
-    UPDATE work_items
+    meant, parameters = (products or Filter()).of_image("w.image_id")
+    narrowed = {"job_id": job_id, "code": code, "version_id": version_id}
+    return connection.execute(sa.text(_RETRY.format(meant=meant)), {**parameters, **narrowed}).rowcount
+
+
+_RETRY = """
+    UPDATE work_items w
     SET state = 'pending', attempts = 0, losses = 0, deferrals = 0, next_attempt_at = now(), published_at = NULL,
         error_code = NULL, error_reason = NULL, finished_at = NULL
-    WHERE state = 'quarantined'
-      AND (CAST(:job_id AS bigint) IS NULL OR job_id = :job_id) AND (CAST(:code AS text) IS NULL OR error_code = :code)
-    """
-)
+    FROM jobs j
+    WHERE w.state = 'quarantined' AND j.id = w.job_id AND j.held IS DISTINCT FROM 'cancelled'
+      AND (CAST(:job_id AS bigint) IS NULL OR w.job_id = :job_id)
+      AND (CAST(:code AS text) IS NULL OR w.error_code = :code)
+      AND (CAST(:version_id AS bigint) IS NULL OR w.model_version_id = :version_id)
+      AND {meant}
+"""
 
 
 def plan_existing(
-    connection: sa.Connection, version_id: int, subject: str, skus: Sequence[str], limit: int | None
+    connection: sa.Connection,
+    version_id: int,
+    subject: str,
+    skus: Sequence[str] = (),
+    limit: int | None = None,
+    *,
+    products: Filter | None = None,
+    lane: Lane = "backlog",
 ) -> tuple[int, int]:
     """A job that runs one model version over photos that are there and lack it: (job id, new work items).
 
-    `skus` narrows it to the photos of these products; `limit` to the first so many photos.
+    `skus` and `products` narrow it to the photos of these; `limit` to the first so many photos.
     """
-    job_id = create(connection, "process", subject)
-    parameters = {"job_id": job_id, "version_id": version_id, "skus": list(skus), "limit": limit}
-    added = connection.execute(_PLAN_EXISTING, parameters).rowcount
+    job_id = create(connection, "process", subject, lane)
+    meant, parameters = (products or Filter()).of_image("i.id")
+    narrowed = {"job_id": job_id, "version_id": version_id, "skus": list(skus), "limit": limit}
+    statement = sa.text(_PLAN_EXISTING.format(stale=_STALE.format(meant=meant)))
+    added = connection.execute(statement, {**parameters, **narrowed}).rowcount
     close(connection, job_id, {"photos": added})
     return job_id, added
 
 
-_PLAN_EXISTING = sa.text(
-    """
-    INSERT INTO work_items (image_id, model_version_id, job_id)
-    SELECT i.id, :version_id, :job_id FROM images i
-    WHERE NOT EXISTS (SELECT FROM work_items w WHERE w.image_id = i.id AND w.model_version_id = :version_id)
+def stale(connection: sa.Connection, version_id: int, products: Filter | None = None) -> tuple[int, int]:
+    """(photos, those of them that `plan_existing` would run the version over); both of `products` only."""
+    meant, parameters = (products or Filter()).of_image("i.id")
+    photos = connection.scalar(sa.text(f"SELECT count(*) FROM images i WHERE {meant}"), parameters)
+    found = sa.text(f"SELECT count(*) {_STALE.format(meant=meant)}")
+    lacking = connection.scalar(found, {**parameters, "version_id": version_id, "skus": []})
+    return int(photos or 0), int(lacking or 0)
+
+
+# Photos that the version has not seen, and is not about to see.
+_STALE = f"""
+    FROM images i
+    WHERE NOT EXISTS (SELECT FROM work_items w WHERE w.image_id = i.id AND w.model_version_id = :version_id
+                      AND NOT {GIVEN_UP.format(item="w")})
       AND (cardinality(CAST(:skus AS text[])) = 0 OR EXISTS (
           SELECT FROM product_images pi JOIN products p ON p.id = pi.product_id
           WHERE pi.image_id = i.id AND p.sku = ANY(CAST(:skus AS text[]))))
+      AND {{meant}}
+"""
+
+_PLAN_EXISTING = f"""
+    INSERT INTO work_items (image_id, model_version_id, job_id)
+    SELECT i.id, :version_id, :job_id {{stale}}
     ORDER BY i.id LIMIT :limit
-    ON CONFLICT DO NOTHING
-    """
-)
+    {ANEW}
+"""

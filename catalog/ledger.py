@@ -10,20 +10,22 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
-from typing import Any
+from typing import Any, Literal, get_args
 from uuid import UUID
 
 import sqlalchemy as sa
 
 from catalog import results
 from catalog.ledger_sql import (
+    CANCEL,
     CANDIDATES,
     EXPIRE,
     FENCE,
     FINISH,
     FORGET_PUBLISHED,
-    HAS_OPEN,
+    HAS_LEASED,
     HEARTBEAT,
+    JOBS,
     LEASE,
     PLAN,
     POSTPONE,
@@ -38,6 +40,12 @@ from catalog.locks import try_sweep
 from catalog.outcomes import ItemKey, Outcome, Quarantined, Retry, Stored
 
 WORKER_LOST = "worker_lost"
+
+Lane = Literal["fresh", "backlog"]
+LANES: tuple[Lane, ...] = get_args(Lane)
+"""Lanes by rank: what somebody waits for, and the rest. Each has a queue of its own."""
+
+CANCEL_PORTION = 20_000
 
 # A message can be under way, popped and not yet claimed, for this long.
 IN_TRANSIT = timedelta(seconds=10)
@@ -64,14 +72,16 @@ class Chunk:
     job_id: int
     image_ids: list[int]
     published_at: datetime
+    lane: Lane = "backlog"
 
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """What a sweep did with leases that had run out."""
+    """What a sweep did with leases that had run out, and with what was left of cancelled jobs."""
 
     retried: int = 0
     quarantined: int = 0
+    cancelled: int = 0
 
 
 def suspect_chunk(chunk_size: int, suspicion: int, max_attempts: int) -> int:
@@ -103,41 +113,56 @@ class Ledger:
         parameters = {"job_id": job_id, "image_ids": list(image_ids), "version_ids": list(version_ids)}
         return connection.execute(PLAN, parameters).rowcount
 
-    def publishable(self, limit: int, max_chunks: int | None = None) -> list[Chunk]:
-        """Mark up to `limit` due items that no message carries as published, and return them as chunks.
+    def publishable(self, limit: int, max_chunks: int | None = None, lane: Lane = "backlog") -> list[Chunk]:
+        """Mark up to `limit` due items of a lane that no message carries as published, and return them as chunks.
 
-        What would need more than `max_chunks` is left for the next time. A message lost after this is found again
-        by `forget_published`.
+        Older jobs come first. What would need more than `max_chunks` is left for the next time. A message lost after
+        this is found again by `forget_published`.
         """
         with self._engine.begin() as connection:
-            chunks = self._chunks(connection.execute(PUBLISH, {"limit": limit, **self._last}).all())
+            jobs = self._running(connection, lane)
+            due = connection.execute(PUBLISH, {"limit": limit, "jobs": jobs, **self._last}).all()
+            chunks = self._chunks(due, lane)
             taken = chunks if max_chunks is None else chunks[:max_chunks]
             if left := [image_id for chunk in chunks[len(taken) :] for image_id in chunk.image_ids]:
                 connection.execute(UNPUBLISH, {"image_ids": left})
         return taken
 
-    def _chunks(self, due: Sequence[sa.Row[Any]]) -> list[Chunk]:
+    def _chunks(self, due: Sequence[sa.Row[Any]], lane: Lane) -> list[Chunk]:
         chunks = []
         for (suspicion, job_id), group in groupby(due, key=lambda row: (row.suspicion, row.job_id)):
             ids = [row.image_id for row in group]
             size = suspect_chunk(self._chunk_size, suspicion, self._max_attempts)
             chunks += [
-                Chunk(job_id, ids[i : i + size], due[0].published_at) for i in range(0, len(ids), size)
+                Chunk(job_id, ids[i : i + size], due[0].published_at, lane) for i in range(0, len(ids), size)
             ]
         return chunks
 
-    def forget_published(self, waiting_since: datetime | None, in_transit: timedelta = IN_TRANSIT) -> int:
-        """Let items whose message must be gone be published again; returns how many.
+    @staticmethod
+    def _running(connection: sa.Connection, *lanes: Lane) -> list[int]:
+        """Jobs with open items that are not on hold, lane by lane, the oldest first."""
+        found = connection.execute(JOBS).all()
+        return [row.id for lane in lanes for row in found if row.lane == lane]
+
+    def forget_published(
+        self, waiting_since: datetime | None, in_transit: timedelta = IN_TRANSIT, lane: Lane = "backlog"
+    ) -> int:
+        """Let items of a lane whose message must be gone be published again; returns how many.
 
         The queue is first in, first out: what was published before the oldest message that waits
         (`waiting_since`, None where none does) has been popped, and should have been claimed by now.
         """
-        parameters = {"waiting_since": waiting_since, "in_transit": in_transit}
         with self._engine.begin() as connection:
+            jobs = self._running(connection, lane)
+            parameters = {"waiting_since": waiting_since, "in_transit": in_transit, "jobs": jobs}
             return connection.execute(FORGET_PUBLISHED, parameters).rowcount
 
-    def claim(self, image_ids: Sequence[int], token: UUID, *, top_up_to: int = 0) -> list[ClaimedImage]:
+    def claim(
+        self, image_ids: Sequence[int], token: UUID, *, top_up_to: int = 0, lane: Lane = "backlog"
+    ) -> list[ClaimedImage]:
         """Lease the due items of `image_ids`, and of other images until `top_up_to` images are held.
+
+        These come from the other lane than the message's `lane` first: so no lane waits for the other to be empty.
 
         The attempt is counted here, before any byte is read. Images that lost a worker before, or are at their last
         attempt, are kept apart from the rest, in chunks of `suspect_chunk` at most; what is left over is published
@@ -150,7 +175,8 @@ class Ledger:
             if left := [image_id for image_id in suspicion if image_id not in taken]:
                 connection.execute(UNPUBLISH, {"image_ids": left})
             if len(taken) < top_up_to and not any(suspicion[image_id] for image_id in taken):
-                wanted = {"images": top_up_to - len(taken), "taken": list(taken)}
+                jobs = self._running(connection, *sorted(LANES, key=lane.__eq__))
+                wanted = {"images": top_up_to - len(taken), "taken": list(taken), "jobs": jobs}
                 taken |= set(connection.scalars(TOP_UP, wanted))
             parameters = {"image_ids": list(taken), "token": token, "lease": self._lease}
             leased = connection.execute(LEASE, parameters).all()
@@ -208,15 +234,27 @@ class Ledger:
             connection.execute(
                 SHORTEN_LEASES, {"longest": LONGEST_LEASES * self._lease, "lease": self._lease}
             )
-            connection.execute(SHORTEN_DELAYS, {"longest": LONGEST_DELAY})
+            jobs = self._running(connection, *LANES)
+            connection.execute(SHORTEN_DELAYS, {"longest": LONGEST_DELAY, "jobs": jobs})
             parameters = {"code": WORKER_LOST, "max_attempts": self._max_attempts}
             states = connection.scalars(EXPIRE, parameters).all()
-        return Swept(retried=states.count("retry"), quarantined=states.count("quarantined"))
+        cancelled = self.cancel()
+        return Swept(states.count("retry"), states.count("quarantined"), cancelled)
+
+    def cancel(self) -> int:
+        """Give up what no worker holds of jobs that were cancelled; returns how many items."""
+        given_up = 0
+        while True:
+            with self._engine.begin() as connection:
+                portion = connection.execute(CANCEL, {"limit": CANCEL_PORTION}).rowcount
+            given_up += portion
+            if portion < CANCEL_PORTION:
+                return given_up
 
     def has_open_items(self) -> bool:
-        """Whether anything is pending, leased or to be tried again."""
+        """Whether anything is leased, or is pending or to be tried again in a job that is not on hold."""
         with self._engine.connect() as connection:
-            return bool(connection.scalar(HAS_OPEN))
+            return bool(self._running(connection, *LANES) or connection.scalar(HAS_LEASED))
 
 
 def _finish(connection: sa.Connection, outcomes: Sequence[Stored | Quarantined], state: str) -> None:

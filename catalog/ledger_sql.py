@@ -7,15 +7,52 @@ import sqlalchemy as sa
 # Workers that died holding the item; at its last attempt, whatever it failed of before, it is to be alone as well.
 _SUSPICION = "greatest(losses, CASE WHEN attempts >= :max_attempts - 1 THEN attempts ELSE 0 END)"
 _DUE = "state IN ('pending', 'retry') AND next_attempt_at <= now()"
+_RUNS = "EXISTS (SELECT FROM jobs j WHERE j.id = job_id AND j.held IS NULL)"
 _UNLEASED = "lease_token = NULL, lease_expires_at = NULL"
 
+# Asked for again, what a cancelled job gave up, or had failed, is work of the new job. `{item}` is its table.
+GIVEN_UP = """({item}.state = 'cancelled' OR ({item}.state = 'quarantined' AND EXISTS (
+        SELECT FROM jobs j WHERE j.id = {item}.job_id AND j.held = 'cancelled')))"""
+ANEW = f"""
+    ON CONFLICT (image_id, model_version_id) DO UPDATE SET
+        job_id = excluded.job_id, state = 'pending', attempts = 0, losses = 0, deferrals = 0, next_attempt_at = now(),
+        published_at = NULL, error_code = NULL, error_reason = NULL, finished_at = NULL
+    WHERE {GIVEN_UP.format(item="work_items")}
+"""
+
 PLAN = sa.text(
-    """
+    f"""
     INSERT INTO work_items (image_id, model_version_id, job_id)
     SELECT image_id, model_version_id, :job_id
     FROM unnest(CAST(:image_ids AS bigint[])) image_id, unnest(CAST(:version_ids AS bigint[])) model_version_id
     ORDER BY image_id, model_version_id
-    ON CONFLICT DO NOTHING
+    {ANEW}
+    """
+)
+
+# Jobs with open items, by jumps through an index: as many steps as jobs, however many items wait.
+_RUNNING = """
+    WITH RECURSIVE open (job_id) AS (
+        (SELECT job_id FROM work_items WHERE state IN ('pending', 'retry') ORDER BY job_id LIMIT 1)
+        UNION ALL
+        SELECT (SELECT w.job_id FROM work_items w
+                WHERE w.state IN ('pending', 'retry') AND w.job_id > open.job_id ORDER BY w.job_id LIMIT 1)
+        FROM open WHERE open.job_id IS NOT NULL
+    ), running AS (SELECT j.id, j.lane FROM open JOIN jobs j ON j.id = open.job_id WHERE j.held IS NULL)
+"""
+
+JOBS = sa.text(f"{_RUNNING} SELECT id, lane FROM running ORDER BY id")
+
+# By lane, for how many seconds the item that waits longest has been due.
+OLDEST = sa.text(
+    f"""
+    {_RUNNING}
+    SELECT j.lane, extract(epoch FROM max(now() - w.next_attempt_at)) AS seconds
+    FROM running j CROSS JOIN LATERAL (
+        SELECT next_attempt_at FROM work_items WHERE job_id = j.id AND state IN ('pending', 'retry')
+        ORDER BY next_attempt_at LIMIT 1
+    ) w
+    WHERE w.next_attempt_at <= now() GROUP BY j.lane
     """
 )
 
@@ -24,9 +61,11 @@ PLAN = sa.text(
 PUBLISH = sa.text(
     f"""
     WITH due AS (
-        SELECT ctid FROM work_items
-        WHERE {_DUE} AND published_at IS NULL
-        ORDER BY published_at, next_attempt_at, image_id LIMIT :limit FOR UPDATE SKIP LOCKED
+        SELECT w.ctid FROM unnest(CAST(:jobs AS bigint[])) j (id) CROSS JOIN LATERAL (
+            SELECT ctid FROM work_items
+            WHERE job_id = j.id AND {_DUE} AND published_at IS NULL
+            ORDER BY published_at, next_attempt_at, image_id LIMIT :limit FOR UPDATE SKIP LOCKED
+        ) w LIMIT :limit
     ), published AS (
         UPDATE work_items w SET published_at = now() WHERE ctid = ANY(ARRAY(SELECT ctid FROM due))
         RETURNING w.job_id, w.image_id, {_SUSPICION} AS suspicion
@@ -40,10 +79,13 @@ PUBLISH = sa.text(
 FORGET_PUBLISHED = sa.text(
     f"""
     WITH lost AS (
-        SELECT ctid FROM work_items
-        WHERE {_DUE} AND (published_at < least(CAST(:waiting_since AS timestamptz), now()) - :in_transit
-                          OR published_at > now() + :in_transit)
-        FOR UPDATE SKIP LOCKED
+        SELECT w.ctid FROM unnest(CAST(:jobs AS bigint[])) j (id) CROSS JOIN LATERAL (
+            SELECT ctid FROM work_items
+            WHERE job_id = j.id AND {_DUE}
+              AND (published_at < least(CAST(:waiting_since AS timestamptz), now()) - :in_transit
+                   OR published_at > now() + :in_transit)
+            FOR UPDATE SKIP LOCKED
+        ) w
     )
     UPDATE work_items SET published_at = NULL WHERE ctid = ANY(ARRAY(SELECT ctid FROM lost))
     """
@@ -64,7 +106,7 @@ CANDIDATES = sa.text(
     f"""
     WITH due AS (
         SELECT image_id, {_SUSPICION} AS suspicion FROM work_items
-        WHERE {_DUE} AND image_id = ANY(CAST(:image_ids AS bigint[])) FOR UPDATE SKIP LOCKED
+        WHERE {_DUE} AND {_RUNS} AND image_id = ANY(CAST(:image_ids AS bigint[])) FOR UPDATE SKIP LOCKED
     )
     SELECT image_id, max(suspicion) AS suspicion FROM due GROUP BY image_id ORDER BY image_id
     """
@@ -74,13 +116,16 @@ CANDIDATES = sa.text(
 # would use up their message for nothing. An image of which any item was tried before does not join a batch.
 TOP_UP = sa.text(
     f"""
-    SELECT image_id FROM work_items w
-    WHERE {_DUE} AND attempts = 0 AND image_id <> ALL(CAST(:taken AS bigint[]))
-      AND NOT EXISTS (
-          SELECT FROM work_items o
-          WHERE o.image_id = w.image_id AND o.state IN ('pending', 'retry') AND o.next_attempt_at <= now()
-            AND (o.attempts > 0 OR o.model_version_id < w.model_version_id))
-    ORDER BY next_attempt_at, image_id LIMIT :images FOR UPDATE SKIP LOCKED
+    SELECT w.image_id FROM unnest(CAST(:jobs AS bigint[])) j (id) CROSS JOIN LATERAL (
+        SELECT image_id FROM work_items w
+        WHERE job_id = j.id AND {_DUE} AND attempts = 0 AND image_id <> ALL(CAST(:taken AS bigint[]))
+          AND NOT EXISTS (
+              SELECT FROM work_items o
+              WHERE o.image_id = w.image_id AND o.state IN ('pending', 'retry') AND o.next_attempt_at <= now()
+                AND (o.attempts > 0 OR (o.model_version_id < w.model_version_id
+                                        AND o.job_id = ANY(CAST(:jobs AS bigint[])))))
+        ORDER BY next_attempt_at, image_id LIMIT :images FOR UPDATE SKIP LOCKED
+    ) w LIMIT :images
     """
 )
 
@@ -88,7 +133,7 @@ LEASE = sa.text(
     f"""
     WITH due AS (
         SELECT image_id, model_version_id FROM work_items
-        WHERE {_DUE} AND image_id = ANY(CAST(:image_ids AS bigint[])) FOR UPDATE SKIP LOCKED
+        WHERE {_DUE} AND {_RUNS} AND image_id = ANY(CAST(:image_ids AS bigint[])) FOR UPDATE SKIP LOCKED
     ), leased AS (
         UPDATE work_items w
         SET state = 'leased', attempts = w.attempts + 1, lease_token = :token, lease_expires_at = now() + :lease
@@ -192,20 +237,33 @@ SHORTEN_LEASES = sa.text(
 SHORTEN_DELAYS = sa.text(
     """
     WITH ahead AS (
-        SELECT image_id, model_version_id FROM work_items
-        WHERE state IN ('pending', 'retry') AND next_attempt_at > now() + :longest
-        ORDER BY next_attempt_at LIMIT 100000 FOR UPDATE SKIP LOCKED
+        SELECT w.image_id, w.model_version_id FROM unnest(CAST(:jobs AS bigint[])) j (id) CROSS JOIN LATERAL (
+            SELECT image_id, model_version_id FROM work_items
+            WHERE job_id = j.id AND state IN ('pending', 'retry') AND next_attempt_at > now() + :longest
+            ORDER BY next_attempt_at LIMIT 100000 FOR UPDATE SKIP LOCKED
+        ) w
     )
     UPDATE work_items w SET next_attempt_at = now() FROM ahead
     WHERE (w.image_id, w.model_version_id) = (ahead.image_id, ahead.model_version_id)
     """
 )
 
-# Ordered, so that a small index answers even when the statistics are old; EXISTS would read the whole table.
-HAS_OPEN = sa.text(
+# What no worker holds of cancelled jobs; a lease that is held ends as it ends. In portions: no transaction is long.
+CANCEL = sa.text(
     """
-    SELECT coalesce(
-        (SELECT true FROM work_items WHERE state IN ('pending', 'retry') ORDER BY next_attempt_at LIMIT 1),
-        (SELECT true FROM work_items WHERE state = 'leased' ORDER BY lease_expires_at LIMIT 1), false)
+    WITH given_up AS (
+        SELECT w.ctid FROM jobs j CROSS JOIN LATERAL (
+            SELECT ctid FROM work_items
+            WHERE job_id = j.id AND state IN ('pending', 'retry')
+            ORDER BY next_attempt_at, image_id LIMIT :limit FOR UPDATE SKIP LOCKED
+        ) w
+        WHERE j.held = 'cancelled' LIMIT :limit
+    )
+    UPDATE work_items SET state = 'cancelled', published_at = NULL, finished_at = now(), error_code = NULL,
+                          error_reason = NULL
+    WHERE ctid = ANY(ARRAY(SELECT ctid FROM given_up))
     """
 )
+
+# Ordered, so that a small index answers even when the statistics are old; EXISTS would read the whole table.
+HAS_LEASED = sa.text("SELECT true FROM work_items WHERE state = 'leased' ORDER BY lease_expires_at LIMIT 1")

@@ -133,8 +133,19 @@ class Job(Base):
     summary: Mapped[dict[str, Any]] = mapped_column(server_default=sa.text("'{}'"))
     created_at: Mapped[datetime] = _now()
     closed_at: Mapped[datetime | None] = mapped_column(comment="no more work will be added after this")
+    lane: Mapped[str] = mapped_column(
+        server_default="backlog",
+        comment="fresh: uploads that somebody waits for, taken first; backlog: all else",
+    )
+    held: Mapped[str | None] = mapped_column(
+        comment="paused or cancelled: no worker begins anything more of it"
+    )
 
-    __table_args__ = (sa.CheckConstraint(_one_of("kind", ("ingest", "process", "retrain")), name="kind"),)
+    __table_args__ = (
+        sa.CheckConstraint(_one_of("kind", ("ingest", "process", "retrain")), name="kind"),
+        sa.CheckConstraint(_one_of("lane", ("fresh", "backlog")), name="lane"),
+        sa.CheckConstraint(_one_of("held", ("paused", "cancelled")), name="held"),
+    )
 
 
 class ScheduledRun(Base):
@@ -202,12 +213,14 @@ class WorkItem(Base):
         sa.Index("ix_work_items_job", "job_id", "state"),
         sa.Index(
             "ix_work_items_due",
+            "job_id",
             "next_attempt_at",
             "image_id",
             postgresql_where="state IN ('pending', 'retry')",
         ),
         sa.Index(
             "ix_work_items_published",
+            "job_id",
             "published_at",
             "next_attempt_at",
             "image_id",
@@ -217,6 +230,20 @@ class WorkItem(Base):
         sa.Index("ix_work_items_expiry", "lease_expires_at", postgresql_where="state = 'leased'"),
         sa.Index("ix_work_items_quarantine", "error_code", postgresql_where="state = 'quarantined'"),
     )
+
+
+class ChunkRun(Base):
+    """What one process did of one chunk: the measure that forecasts go by. Kept for some days."""
+
+    __tablename__ = "chunk_runs"
+    id: Mapped[int] = mapped_column(sa.Identity(always=True), primary_key=True)
+    worker: Mapped[str]
+    photos: Mapped[int] = mapped_column(sa.Integer)
+    seconds: Mapped[float] = mapped_column(sa.REAL, comment="of one process, loading of networks left out")
+    version_ids: Mapped[list[int]] = mapped_column(ARRAY(sa.BigInteger), comment="ascending")
+    finished_at: Mapped[datetime] = _now()
+
+    __table_args__ = (sa.Index("ix_chunk_runs_finished_at", "finished_at"),)
 
 
 class ClassificationRow(Base):

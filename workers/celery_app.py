@@ -12,7 +12,7 @@ from celery import Celery
 from celery.beat import BeatLazyFunc
 from redis import Redis
 
-from catalog.ledger import Chunk
+from catalog.ledger import LANES, Chunk, Lane
 from workers import cron
 from workers.publisher import Publisher
 from workers.runtime import Runtime
@@ -26,12 +26,14 @@ VISIBILITY_TIMEOUT = 3600  # seconds until Redis hands an unacknowledged message
 def configure(app: Celery, config: Settings) -> Celery:
     """Celery on Redis, set up so that a lost or doubled message costs time and nothing else."""
     # Apart from the chunks: a sweep need not wait behind them, and `CeleryQueue.depth` counts chunks only.
-    sweeps = f"{config.queue}.sweep"
+    sweeps = f"{config.queue}.0.sweep"
+    lanes = {lane: lane_queue(config, lane) for lane in LANES}
     app.conf.update(
         broker_url=config.redis_url.get_secret_value(),
         broker_transport_options={
             "visibility_timeout": VISIBILITY_TIMEOUT,
             "unacked_restore_throttle": 1,
+            "queue_order_strategy": "sorted",  # by name, hence the numbers: what is fresh is taken first
             "socket_timeout": 30,
             "socket_keepalive": True,
             "health_check_interval": 25,
@@ -39,8 +41,11 @@ def configure(app: Celery, config: Settings) -> Celery:
         broker_connection_max_retries=None,
         broker_connection_retry_on_startup=True,
         worker_cancel_long_running_tasks_on_connection_loss=False,
-        task_default_queue=config.queue,
-        task_queues={config.queue: {}, sweeps: {}},  # that of the trainer is for `tagmill trainer` alone
+        task_default_queue=lanes["backlog"],
+        task_queues={
+            sweeps: {},
+            **{queue: {} for queue in lanes.values()},
+        },  # that of the trainer is for `tagmill trainer` alone
         task_routes={"tagmill.sweep": {"queue": sweeps}, RETRAIN: {"queue": train_queue(config)}},
         task_serializer="json",
         accept_content=["json"],
@@ -58,6 +63,11 @@ def configure(app: Celery, config: Settings) -> Celery:
         beat_schedule=_beat(config),
     )
     return app
+
+
+def lane_queue(config: Settings, lane: Lane) -> str:
+    """The queue of a lane."""
+    return f"{config.queue}.{1 + LANES.index(lane)}.{lane}"
 
 
 def train_queue(config: Settings) -> str:
@@ -94,24 +104,31 @@ class CeleryQueue:
         self._app = application
         self._config = config
 
-    def depth(self) -> int:
-        with self._redis() as client:
-            return int(client.llen(self._config.queue))
+    def depth(self, lane: Lane) -> int:
+        return int(self._redis.llen(lane_queue(self._config, lane)))
 
-    def waiting_since(self) -> datetime | None:
-        with self._redis() as client:
-            oldest = client.lindex(self._config.queue, -1)  # workers take from the right
+    def waiting_since(self, lane: Lane) -> datetime | None:
+        queue = lane_queue(self._config, lane)
+        oldest: bytes | None = self._redis.lindex(queue, -1)  # type: ignore[assignment]  # workers take from the right
         return None if oldest is None else _published_at(oldest)
 
     def send(self, chunks: Iterable[Chunk]) -> None:
         with self._app.connection_for_write() as connection, self._app.amqp.Producer(connection) as producer:
             for chunk in chunks:
-                arguments: dict[str, Any] = {"job_id": chunk.job_id, "image_ids": chunk.image_ids}
-                headers = {PUBLISHED_AT: chunk.published_at.isoformat()}
+                arguments: dict[str, Any] = {
+                    "job_id": chunk.job_id,
+                    "image_ids": chunk.image_ids,
+                    "lane": chunk.lane,
+                }
                 self._app.send_task(
-                    "tagmill.process_chunk", kwargs=arguments, headers=headers, producer=producer
+                    "tagmill.process_chunk",
+                    kwargs=arguments,
+                    headers={PUBLISHED_AT: chunk.published_at.isoformat()},
+                    producer=producer,
+                    queue=lane_queue(self._config, chunk.lane),
                 )
 
+    @cached_property
     def _redis(self) -> Redis:
         url = self._config.redis_url.get_secret_value()
         return Redis.from_url(url, socket_timeout=10, socket_connect_timeout=10)

@@ -6,10 +6,13 @@ import os
 import signal
 from typing import Any
 
+import structlog
 from celery.apps.worker import Worker
 from celery.signals import setup_logging, worker_init, worker_ready, worker_shutdown, worker_shutting_down
 
-from workers.celery_app import RETRAIN, CeleryQueue, app, publisher
+from catalog.ledger import LANES
+from workers import metrics
+from workers.celery_app import RETRAIN, CeleryQueue, app, lane_queue, publisher
 from workers.logs import configure_logs
 from workers.periodic import Periodic
 from workers.pulse import Pulse
@@ -17,6 +20,8 @@ from workers.runtime import Runtime
 from workers.settings import home, settings
 from workers.sweeper import sweep
 from workers.watchdog import Watchdog, end_host
+
+log = structlog.get_logger()
 
 DRAIN = "TAGMILL_DRAIN"  # set by `tagmill worker --drain` for its own process
 DRAIN_POLL_SECONDS = 1.0
@@ -52,6 +57,15 @@ def _start(sender: Any, **_: Any) -> None:
         _threads.append(Periodic("take up", TAKE_UP_SECONDS, lambda: _take_up_trainings(runtime)))
     for thread in _threads:
         thread.start()
+    if config.metrics_port is not None:
+        _serve_metrics(config.metrics_address, config.metrics_port)
+
+
+def _serve_metrics(address: str, port: int) -> None:
+    try:
+        metrics.serve(address, port)
+    except OSError as error:  # such as another host's: work goes on all the same
+        log.warning("no metrics are served", address=address, port=port, error=str(error))
 
 
 def _watchdog(consumer: Any) -> Watchdog:
@@ -65,7 +79,8 @@ def _watchdog(consumer: Any) -> Watchdog:
     def waiting() -> int:
         """Messages that this host should get: none where `celery control cancel_consumer` turned it away."""
         ears = consumer.task_consumer  # None while it connects anew
-        return queue.depth() if ears is None or ears.consuming_from(config.queue) else 0
+        heard = [lane for lane in LANES if ears is None or ears.consuming_from(lane_queue(config, lane))]
+        return sum(queue.depth(lane) for lane in heard)
 
     return Watchdog(
         _pulses[-1], config.stall_seconds, processes, waiting, lambda: end_host(processes().values())

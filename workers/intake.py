@@ -11,6 +11,7 @@ from redis.exceptions import RedisError
 from catalog import versions
 from catalog.error_report import ErrorReport, report_path
 from catalog.ingest import Ingest, Summary
+from catalog.ledger import Lane
 from catalog.manifests import Manifest, open_manifest
 from catalog.sources import Sources
 from workers.runtime import Runtime
@@ -26,6 +27,7 @@ def ingest_manifest(
     models: Sequence[str] = (),
     dry_run: bool = False,
     threads: int = 8,
+    lane: Lane = "backlog",
     on_progress: Callable[[Manifest, Summary], None] = lambda _manifest, _summary: None,
 ) -> tuple[Summary, ErrorReport]:
     """Take the manifest at `location` in, for `models` (NAME or NAME@VERSION), or for those that new photos get.
@@ -51,6 +53,7 @@ def ingest_manifest(
             [version.id for version in wanted],
             lambda: publish_due(runtime),
             threads=threads,
+            lane=lane,
         )
         with ErrorReport(report_path(location)) as report:
             summary = intake.run(

@@ -19,6 +19,7 @@ from catalog.versions import Version
 from models.compile import NOT_YET, Compiler, Verdict
 from models.predictor import Predictor, load_predictors
 from models.spec import ModelSpec
+from workers import metrics
 from workers.device import WorkerShape
 from workers.registry import weights_file
 from workers.settings import Settings
@@ -127,6 +128,8 @@ class ModelCache:
         keys = [spec.key for spec in predictor.specs]
         told = {"device": self._device, "form": verdict.form, "reason": verdict.reason}
         log.info("model loaded", models=keys, **told)
+        for key in keys:
+            metrics.tell_form(key, verdict.form, self._device)
         return Loaded(predictor, {ids[key]: key for key in keys}, verdict, weights)
 
     def _speed_up(self, predictor: Predictor, weights: Path, ids: dict[str, int]) -> Verdict:

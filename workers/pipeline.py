@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,11 +15,12 @@ from uuid import UUID, uuid4
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from catalog.ledger import ClaimedImage, Ledger
+from catalog.ledger import ClaimedImage, Lane, Ledger
 from catalog.outcomes import ItemKey
 from models.errors import DeviceFailed
 from models.photo import Sides
 from models.predictor import Predictor
+from workers import metrics
 from workers.fetching import Fetcher
 from workers.inference import answers
 from workers.lease import heartbeat
@@ -41,11 +42,16 @@ STORES_AHEAD = 2  # batches that may wait for Postgres before the network pauses
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What became of a chunk; `refused` are results that came after the lease was lost."""
+    """What became of a chunk: of the `images` that were claimed, how many were `worked` off.
 
-    images: int
-    refused: int
-    seconds: float
+    `refused` are results that came after the lease was lost. `seconds` leave the loading of networks out.
+    """
+
+    images: int = 0
+    worked: int = 0
+    refused: int = 0
+    seconds: float = 0.0
+    versions: frozenset[int] = frozenset()
 
 
 class Pipeline:
@@ -63,7 +69,9 @@ class Pipeline:
         beat_seconds: float,
         top_up_to: int,
         pulse: LifeSign | None = None,
+        fresh_waits: Callable[[], bool] = lambda: False,
     ) -> None:
+        """`fresh_waits` tells whether photos of the fresh lane wait; a chunk of the backlog then makes way."""
         self._ledger = ledger
         self._models = models
         self._fetcher = fetcher
@@ -73,19 +81,22 @@ class Pipeline:
         self._beat_seconds = beat_seconds
         self._top_up_to = top_up_to
         self._pulse = pulse or Unwatched()
+        self._fresh_waits = fresh_waits
 
-    def run(self, image_ids: Sequence[int]) -> Report:
+    def run(self, image_ids: Sequence[int], lane: Lane = "backlog") -> Report:
         """Claim the due items of `image_ids` and work them off; whatever goes wrong, the items come back."""
-        started = time.perf_counter()
         token = uuid4()
-        claimed = patiently(lambda: self._ledger.claim(image_ids, token, top_up_to=self._top_up_to))
-        refused = 0
+        # However much is fresh, a fifth of what is done is of the other lane.
+        top_up_to = max(self._top_up_to, len(image_ids) * 5 // 4 if lane == "fresh" else 0)
+        with metrics.stage("claim"):
+            claimed = patiently(lambda: self._ledger.claim(image_ids, token, top_up_to=top_up_to, lane=lane))
+        report = Report()
         if not claimed:
             self._give_back(token)  # claimed after all, by a commit whose answer was lost
         else:
             with heartbeat(self._ledger, token, self._beat_seconds):
                 try:
-                    refused = self._work(token, claimed)
+                    report = self._work(token, claimed, lane)
                 except DeviceFailed:  # the lease runs out: its photos are suspects
                     raise
                 except Exception as error:
@@ -97,25 +108,35 @@ class Pipeline:
                 except BaseException:  # an orderly stop
                     self._give_back(token)
                     raise
-        return Report(len(claimed), refused, time.perf_counter() - started)
+        metrics.BUSY_SECONDS.inc(report.seconds)
+        metrics.REFUSED.inc(report.refused)
+        return report
 
-    def _work(self, token: UUID, claimed: Sequence[ClaimedImage]) -> int:
+    def _work(self, token: UUID, claimed: Sequence[ClaimedImage], lane: Lane) -> Report:
+        versions = frozenset(version for image in claimed for version in image.versions)
         with self._pulse.slowly(LOADING):
-            loaded = self._models.get({version for image in claimed for version in image.versions})
+            loaded = self._models.get(versions)
+        started = time.perf_counter()
         waiting: deque[Future[int]] = deque()
-        refused = 0
+        worked = refused = 0
         sides = _sides(loaded)
         size = self._store_batch if max(sides) <= LARGE_SIDE else max(1, self._store_batch // 4)
-        for batch in self._fetcher.batches(claimed, size, sides):
+        for n, batch in enumerate(metrics.timed("wait", self._fetcher.batches(claimed, size, sides))):
             if self._pulse.ending():
                 break
-            found = list(self._watched(answers(loaded, batch, self._policy)))
+            if n > 0 and lane == "backlog" and self._fresh_waits():
+                metrics.MADE_WAY.inc()
+                break
+            metrics.BATCH_PHOTOS.observe(len(batch))
+            worked += len(batch)
+            with metrics.stage("infer"):
+                found = list(self._watched(answers(loaded, batch, self._policy)))
             waiting.append(self._storer.submit(token, found))
             while len(waiting) > STORES_AHEAD:
                 refused += waiting.popleft().result()
         refused += sum(future.result() for future in waiting)
         self._give_back(token)  # what was not begun, or claimed by a commit whose answer was lost
-        return refused
+        return Report(len(claimed), worked, refused, time.perf_counter() - started, versions)
 
     def _watched(self, results: Iterable[T]) -> Iterator[T]:
         for result in results:

@@ -6,20 +6,20 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Protocol
 
-from catalog.ledger import Chunk, Ledger
+from catalog.ledger import LANES, Chunk, Lane, Ledger
 
 
 class Queue(Protocol):
     """The broker as far as publishing needs it."""
 
-    def depth(self) -> int:
-        """Messages that wait."""
+    def depth(self, lane: Lane) -> int:
+        """Messages that wait in a lane."""
 
-    def waiting_since(self) -> datetime | None:
-        """When the message that is next in turn was published; None where none waits."""
+    def waiting_since(self, lane: Lane) -> datetime | None:
+        """When the message that is next in its turn was published; None where none waits."""
 
     def send(self, chunks: Iterable[Chunk]) -> None:
-        """Publish one message a chunk."""
+        """Publish one message a chunk, each in its lane."""
 
 
 class Publisher:
@@ -33,9 +33,12 @@ class Publisher:
 
     def publish_due(self) -> int:
         """Publish what is due and carried by no message; returns how many messages were sent."""
+        return sum(self._fill(lane) for lane in LANES)
+
+    def _fill(self, lane: Lane) -> int:
         sent = 0
-        while (room := self._max_published - self._queue.depth()) > 0:
-            chunks = self._ledger.publishable(min(room, 64) * self._chunk_size, room)
+        while (room := self._max_published - self._queue.depth(lane)) > 0:
+            chunks = self._ledger.publishable(min(room, 64) * self._chunk_size, room, lane)
             if not chunks:
                 break
             self._queue.send(chunks)
@@ -44,5 +47,6 @@ class Publisher:
 
     def recover_lost(self) -> int:
         """Publish again what was published before all that waits, and is held by nobody: its messages are gone."""
-        self._ledger.forget_published(self._queue.waiting_since())
+        for lane in LANES:
+            self._ledger.forget_published(self._queue.waiting_since(lane), lane=lane)
         return self.publish_due()

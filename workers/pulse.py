@@ -81,7 +81,7 @@ class Pulse:
         folder.mkdir(parents=True, exist_ok=True)
         ours = f"{socket.gethostname()}-"  # other machines, or containers, may share the folder
         for old in folder.glob(f"{ours}*"):
-            if not _alive(int(old.name.removeprefix(ours))):
+            if not is_alive(int(old.name.removeprefix(ours))):
                 old.unlink(missing_ok=True)
         path = folder / f"{ours}{os.getpid()}"
         path.write_bytes(bytes(_place(SLOTS)))
@@ -110,7 +110,7 @@ def _place(slot: int) -> int:
     return _ENDING.size + slot * _SLOT.size
 
 
-def _alive(pid: int) -> bool:
+def is_alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except OSError as error:

@@ -64,6 +64,11 @@ class Settings(BaseSettings):
     )
     retrain_at: str | None = Field(None, description="when, as cron writes it, in UTC, such as 0 3 * * 0")
 
+    metrics_port: int | None = Field(
+        None, ge=1, le=65535, description="where a worker host tells Prometheus of its processes"
+    )
+    metrics_address: str = Field("127.0.0.1", description="0.0.0.0 lets other machines ask")
+
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["json", "console"] = "json"
     flower_basic_auth: SecretStr | None = Field(None, description="user:password of Flower")

@@ -13,6 +13,7 @@ from catalog.ledger import Ledger
 from catalog.outcomes import Outcome, Quarantined, Stored
 from models.predictions import Segmentation
 from models.runs import Runs
+from workers import metrics
 from workers.batching import bisect
 from workers.blame import blamed
 from workers.inference import Answer, log_failure
@@ -50,18 +51,22 @@ class Storer:
         return self._writer.submit(context.run, self._store_all, token, answers)
 
     def _store_all(self, token: UUID, answers: Sequence[Answer]) -> int:
-        outcomes = self._with_masks(answers)
+        with metrics.stage("masks"):
+            outcomes = self._with_masks(answers)
 
         def settle(batch: Sequence[Outcome]) -> Sequence[int]:
             return [self._settle(token, batch), *[0] * (len(batch) - 1)]
 
         # Only what a row itself may cause is halved; a database that is away fails the whole chunk.
-        refused = bisect(settle, outcomes, halve_on=RefusedRow)
-        for answer, result in zip(answers, refused, strict=True):
+        with metrics.stage("settle"):
+            refused = bisect(settle, outcomes, halve_on=RefusedRow)
+        for answer, outcome, result in zip(answers, outcomes, refused, strict=True):
             if isinstance(result, Exception):
                 last = Quarantined(answer.outcome.key, "result_refused", describe(result)[1])
                 log_failure(answer.image, answer.model, last)
                 self._settle(token, [last])
+                outcome = last
+            metrics.count(answer.model, outcome)
         return sum(result for result in refused if isinstance(result, int))
 
     def _settle(self, token: UUID, outcomes: Sequence[Outcome]) -> int:

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import os
+import socket
 import time
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 
 import structlog
 import torch
 from billiard.process import current_process
+from redis.exceptions import RedisError
+from sqlalchemy.exc import SQLAlchemyError
 
+from catalog import rates
+from catalog.ledger import Lane
 from models.errors import DeviceFailed
-from workers.celery_app import RETRAIN, app, publisher
+from workers.celery_app import RETRAIN, CeleryQueue, app, publisher
 from workers.device import check, device_of, worker_shape
 from workers.fetching import Fetcher
 from workers.model_cache import HostUnfit, ModelCache, compiler_of
-from workers.pipeline import Pipeline
+from workers.pipeline import Pipeline, Report
 from workers.pulse import LifeSign, own_pulse
 from workers.retry import RetryPolicy
 from workers.runtime import Runtime
@@ -31,11 +36,11 @@ UNFIT_SECONDS = 30.0
 
 
 @app.task(name="tagmill.process_chunk")  # type: ignore[untyped-decorator]
-def process_chunk(job_id: int, image_ids: list[int]) -> None:
+def process_chunk(job_id: int, image_ids: list[int], lane: Lane = "backlog") -> None:
     """Run the models over a chunk of photos: ids in, rows out."""
     with structlog.contextvars.bound_contextvars(job=job_id), pulse().busy():
         try:
-            report = fit_pipeline().run(image_ids)
+            report = fit_pipeline().run(image_ids, lane)
         except HostUnfit as error:
             log.critical("this host is unfit and leaves its work to others", error=str(error))
             with pulse().slowly(
@@ -46,7 +51,24 @@ def process_chunk(job_id: int, image_ids: list[int]) -> None:
         except DeviceFailed as error:
             log.critical("device failed; this process ends", error=str(error))
             os._exit(EXIT_DEVICE)  # an orderly end would wait for the device
-        log.info("chunk done", images=report.images, refused=report.refused, seconds=round(report.seconds, 3))
+        log.info("chunk done", images=report.worked, refused=report.refused, seconds=round(report.seconds, 3))
+        _record(report)
+
+
+def _record(report: Report) -> None:
+    """For forecasts; that it could not be kept harms no photo."""
+    if not report.worked:
+        return
+    try:
+        with runtime().engine.begin() as connection:
+            rates.record(connection, worker_name(), report.worked, report.seconds, report.versions)
+    except SQLAlchemyError as error:
+        log.warning("rate not recorded", error=str(error))
+
+
+def worker_name() -> str:
+    """This process among all that work, wherever they run."""
+    return f"{socket.gethostname()}/{os.getppid()}/{process_index()}"
 
 
 @app.task(name="tagmill.sweep")  # type: ignore[untyped-decorator]
@@ -108,4 +130,12 @@ def pipeline() -> Pipeline:
         beat_seconds=config.lease_seconds / 3,
         top_up_to=config.store_batch,
         pulse=pulse(),
+        fresh_waits=partial(_fresh_waits, CeleryQueue(app, config)),
     )
+
+
+def _fresh_waits(queue: CeleryQueue) -> bool:
+    try:
+        return queue.depth("fresh") > 0
+    except RedisError:  # what is in hand goes on without it
+        return False

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from workers.metrics import REPLACED
 from workers.pulse import Pulse
 
 log = structlog.get_logger()
@@ -48,6 +49,7 @@ class Watchdog:
                     "process makes no progress and is replaced", process=pid, seconds=round(now - since)
                 )
                 os.kill(pid, signal.SIGKILL)
+                REPLACED.inc()
         idle = bool(processes) and not busy  # a pool without processes of its own tells nothing
         self._listen(now, deaf=idle and not self.pulse.ending() and self._some_wait())
 

@@ -41,6 +41,9 @@ class AssetStore(Protocol):
     def modified(self, key: str) -> datetime | None:
         """When `key` was stored last; None where nothing is."""
 
+    def size(self, key: str) -> int | None:
+        """Bytes under `key`; None where nothing is."""
+
     def delete(self, key: str) -> None:
         """Remove what is stored under `key`; nothing there is no error."""
 

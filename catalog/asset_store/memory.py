@@ -59,6 +59,11 @@ class MemoryAssetStore:
             found = self._objects().get(key)
         return found[1] if found else None
 
+    def size(self, key: str) -> int | None:
+        with self._server.lock:
+            found = self._objects().get(key)
+        return len(found[0]) if found else None
+
     def delete(self, key: str) -> None:
         with self._server.lock:
             self._objects().pop(key, None)

@@ -18,6 +18,7 @@ from xml.etree.ElementTree import ParseError
 
 import urllib3
 from minio import Minio
+from minio.datatypes import Object
 from minio.error import InvalidResponseError, MinioException, S3Error, ServerError
 from urllib3.exceptions import HTTPError, ProtocolError
 from urllib3.response import BaseHTTPResponse
@@ -136,17 +137,20 @@ class S3AssetStore:
                 file.write(piece)
 
     def exists(self, key: str) -> bool:
-        try:
-            with self._translated(key):
-                self._client.stat_object(self._bucket, key)
-        except ObjectMissing:
-            return False
-        return True
+        return self._stat(key) is not None
 
     def modified(self, key: str) -> datetime | None:
+        found = self._stat(key)
+        return found.last_modified if found else None
+
+    def size(self, key: str) -> int | None:
+        found = self._stat(key)
+        return found.size if found else None
+
+    def _stat(self, key: str) -> Object | None:
         try:
             with self._translated(key):
-                return self._client.stat_object(self._bucket, key).last_modified
+                return self._client.stat_object(self._bucket, key)
         except ObjectMissing:
             return None
 

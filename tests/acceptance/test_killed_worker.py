@@ -65,10 +65,14 @@ def children(pid: int) -> list[int]:
     return found
 
 
+def backlog_of(system: System) -> str:
+    return f"{system.environment['TAGMILL_QUEUE']}.2.backlog"
+
+
 def test_a_queue_that_lost_everything_is_filled_again(system: System, tmp_path: Path) -> None:
     system.json("ingest", str(write_catalog(tmp_path / "catalog", 40)))
     with Redis.from_url(system.environment["TAGMILL_REDIS_URL"]) as client:
-        assert client.llen(system.environment["TAGMILL_QUEUE"]) > 0
+        assert client.llen(backlog_of(system)) > 0
         client.flushall()
     system.drain(sweep_seconds="1")
     assert system.rows("SELECT state, count(*) FROM work_items GROUP BY 1") == [("done", 160)]
@@ -77,7 +81,7 @@ def test_a_queue_that_lost_everything_is_filled_again(system: System, tmp_path: 
 def test_the_queue_tells_when_its_oldest_message_was_published(system: System, tmp_path: Path) -> None:
     """A message that is lost is told by that: it must be Postgres' time, and survive the way through Redis."""
     system.json("ingest", str(write_catalog(tmp_path / "catalog", 3)))
-    ask = "from workers.celery_app import *; print(CeleryQueue(app, settings()).waiting_since().isoformat())"
+    ask = "from workers.celery_app import *; print(CeleryQueue(app, settings()).waiting_since('backlog').isoformat())"
     done = subprocess.run(
         [sys.executable, "-c", ask], env=system.environment, capture_output=True, text=True, check=True
     )
@@ -85,7 +89,7 @@ def test_the_queue_tells_when_its_oldest_message_was_published(system: System, t
         "SELECT min(published_at) FROM work_items"
     )
     with Redis.from_url(system.environment["TAGMILL_REDIS_URL"]) as client:
-        client.rpush(system.environment["TAGMILL_QUEUE"], b"not one of ours")
+        client.rpush(backlog_of(system), b"not one of ours")
     done = subprocess.run(
         [sys.executable, "-c", ask], env=system.environment, capture_output=True, text=True, check=True
     )

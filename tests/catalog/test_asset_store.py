@@ -313,3 +313,8 @@ def test_an_object_tells_when_it_was_stored(store: AssetStore) -> None:
     modified = store.modified("images/one")
     assert modified is not None
     assert abs(datetime.now(UTC) - modified) < timedelta(minutes=1)
+
+
+def test_the_size_of_an_object_is_told_without_reading_it(store: AssetStore) -> None:
+    store.put("images/one", b"12345", "image/png")
+    assert (store.size("images/one"), store.size("images/none")) == (5, None)

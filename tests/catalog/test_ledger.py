@@ -195,10 +195,10 @@ def test_a_topped_up_claim_passes_over_images_that_were_tried_before(engine: sa.
 def test_a_top_up_leaves_other_messages_their_images(engine: sa.Engine) -> None:
     """What a claim locks and does not take, a claim at the same time would pass over, and its message be spent."""
     images = add_images(engine, 20)
-    plan(engine, images, add_version(engine).id)
+    job = plan(engine, images, add_version(engine).id)
     ledger = make_ledger(engine)
     with engine.connect() as connection:
-        taken = list(connection.scalars(TOP_UP, {"images": 3, "taken": []}))
+        taken = list(connection.scalars(TOP_UP, {"images": 3, "taken": [], "jobs": [job]}))
         assert [c.image_id for c in ledger.claim(images, uuid4())] == images[3:]
         connection.rollback()
     assert taken == images[:3]

@@ -28,7 +28,7 @@ CONTRACT = {
     "product_embeddings": "sku product_id image_id embedding width model model_version",
     "job_progress": (
         "job_id kind subject created_at state items pending leased retry done quarantined cancelled "
-        "first_finished_at last_finished_at"
+        "first_finished_at last_finished_at lane"
     ),
     "failures": "stage job_id sku image_id sha256 source line code reason attempts models failed_at",
 }

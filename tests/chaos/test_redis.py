@@ -82,4 +82,4 @@ def test_full(arena: Arena) -> None:
 
 def depth(arena: Arena) -> int:
     with arena.redis() as client:
-        return int(client.llen(arena.queue))
+        return int(client.llen(f"{arena.queue}.2.backlog"))

@@ -77,8 +77,8 @@ MUTATIONS = (
     Mutation(
         "no search for lost messages",
         "workers/publisher.py",
-        "        self._ledger.forget_published(self._queue.waiting_since())\n",
-        "",
+        "self._ledger.forget_published(self._queue.waiting_since(lane), lane=lane)",
+        "pass",
         "tests/workers/test_publisher.py"
         "::test_a_sweep_brings_back_what_a_dead_worker_held_and_what_a_flushed_queue_lost",
     ),
@@ -134,8 +134,8 @@ MUTATIONS = (
     Mutation(
         "no watchdog",
         "workers/watchdog.py",
-        "                os.kill(pid, signal.SIGKILL)\n        idle",
-        "                pass\n        idle",
+        "                os.kill(pid, signal.SIGKILL)\n                REPLACED",
+        "                pass\n                REPLACED",
         "tests/workers/test_watchdog.py::test_a_process_without_progress_is_killed",
     ),
     Mutation(

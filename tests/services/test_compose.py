@@ -15,7 +15,10 @@ ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docker-compose.yml").read_text()
 COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-SECRETS = ("POSTGRES_PASSWORD", "REDIS_PASSWORD", "S3_ACCESS_KEY", "S3_SECRET_KEY", "FLOWER_BASIC_AUTH")
+SECRETS = (
+    *("POSTGRES_PASSWORD", "REDIS_PASSWORD", "S3_ACCESS_KEY", "S3_SECRET_KEY"),
+    *("FLOWER_BASIC_AUTH", "GRAFANA_PASSWORD"),
+)
 DATA_SERVICES = ("postgres", "redis", "minio", "rustfs")
 
 
@@ -28,7 +31,10 @@ def test_fits_the_compose_specification() -> None:
 
 
 def test_has_every_part() -> None:
-    assert set(SERVICES) == {*DATA_SERVICES, "migrate", "worker", "worker-gpu", "trainer", "beat", "flower"}
+    assert set(SERVICES) == {
+        *(*DATA_SERVICES, "migrate", "worker", "worker-gpu", "trainer", "beat", "flower"),
+        *("exporter", "prometheus", "grafana"),
+    }
 
 
 @pytest.mark.parametrize("name", SERVICES)

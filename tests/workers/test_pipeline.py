@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -110,7 +112,13 @@ class Bench:
         with self.engine.begin() as connection:
             connection.execute(sa.text("UPDATE work_items SET next_attempt_at = now()"))
 
-    def pipeline(self, *, top_up_to: int = 0, max_deferrals: int = 50) -> Pipeline:
+    def pipeline(
+        self,
+        *,
+        top_up_to: int = 0,
+        max_deferrals: int = 50,
+        fresh_waits: Callable[[], bool] = lambda: False,
+    ) -> Pipeline:
         policy = RetryPolicy(max_attempts=2, first=timedelta(0), max_deferrals=max_deferrals)
         return Pipeline(
             self.ledger,
@@ -121,6 +129,7 @@ class Bench:
             store_batch=8,
             beat_seconds=5,
             top_up_to=top_up_to,
+            fresh_waits=fresh_waits,
         )
 
     def states(self) -> dict[int, set[tuple[str, str | None]]]:
@@ -234,9 +243,9 @@ def test_a_claim_whose_answer_was_lost_is_given_back(bench: Bench, monkeypatch: 
     image_id = bench.add(RED)
     claim = bench.ledger.claim
 
-    def claimed_unheard(ids: Sequence[int], token: UUID, *, top_up_to: int = 0) -> list[ClaimedImage]:
-        claim(ids, token, top_up_to=top_up_to)
-        return claim(ids, token, top_up_to=top_up_to)
+    def claimed_unheard(ids: Sequence[int], token: UUID, **options: Any) -> list[ClaimedImage]:
+        claim(ids, token, **options)
+        return claim(ids, token, **options)
 
     monkeypatch.setattr(bench.ledger, "claim", claimed_unheard)
     assert bench.pipeline().run([image_id]).images == 0
@@ -351,3 +360,23 @@ def test_a_row_that_postgres_refuses_is_quarantined_alone_and_logged(
     assert {(entry["job"], entry["image"], entry["code"]) for entry in failed} == {
         (7, ids[2], "result_refused")
     }
+
+
+# --- lanes
+
+
+def test_a_chunk_of_the_backlog_makes_way_for_fresh_photos_after_its_batch(bench: Bench) -> None:
+    images = [bench.add(RED) for _ in range(24)]
+    bench.pipeline(fresh_waits=lambda: True).run(images)
+    found = Counter(state for states in bench.states().values() for state, _ in states)
+    assert found == {"done": 8, "retry": 16}  # a batch, and the rest is given back
+    assert bench.value("SELECT max(attempts) FROM work_items WHERE state = 'retry'") == 0
+    assert [len(chunk.image_ids) for chunk in bench.ledger.publishable(100)] == [16]
+
+
+def test_a_fresh_chunk_makes_way_for_nobody_and_takes_a_fifth_of_the_backlog_along(bench: Bench) -> None:
+    images = [bench.add(RED) for _ in range(30)]
+    bench.pipeline(fresh_waits=lambda: True).run(images[:20], "fresh")
+    done = {image for image, states in bench.states().items() if {state for state, _ in states} == {"done"}}
+    assert len(done & set(images[:20])) == 20
+    assert len(done & set(images[20:])) == 5

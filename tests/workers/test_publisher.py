@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 import sqlalchemy as sa
 
-from catalog.ledger import Chunk, Ledger
+from catalog.ledger import Chunk, Lane, Ledger
 from tests.catalog.shop import (
     add_images,
     add_version,
@@ -32,11 +32,15 @@ class ListQueue:
         self.messages: list[Chunk] = []
         self.away = False
 
-    def depth(self) -> int:
-        return len(self.messages)
+    def depth(self, lane: Lane) -> int:
+        return len(self._of(lane))
 
-    def waiting_since(self) -> datetime | None:
-        return self.messages[0].published_at if self.messages else None
+    def waiting_since(self, lane: Lane) -> datetime | None:
+        waiting = self._of(lane)
+        return waiting[0].published_at if waiting else None
+
+    def _of(self, lane: Lane) -> list[Chunk]:
+        return [chunk for chunk in self.messages if chunk.lane == lane]
 
     def send(self, chunks: Iterable[Chunk]) -> None:
         if self.away:

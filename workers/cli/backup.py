@@ -16,14 +16,12 @@ from workers.backup import restore as restore_backup
 from workers.backup import take as take_backup
 from workers.backup.objects import Listed
 from workers.cli.console import duration, err, out, print_json
+from workers.cli.options import JsonFlag
 from workers.runtime import Runtime
 from workers.settings import settings
 
 SOME_MISSING = 3
 
-JsonFlag = Annotated[
-    bool, typer.Option("--json", help="Print the result as JSON, nothing else on standard output.")
-]
 Threads = Annotated[int, typer.Option(min=1, max=64, help="Objects copied at a time.")]
 
 

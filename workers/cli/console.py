@@ -44,3 +44,12 @@ def table(*columns: str, title: str | None = None) -> Table:
 def duration(seconds: float | None) -> str:
     """`1:02:03`, or a dash where nothing is known."""
     return "–" if seconds is None else str(timedelta(seconds=round(seconds)))
+
+
+def size(count: float) -> str:
+    """`1.3 GB`."""
+    for unit in ("bytes", "kB", "MB"):
+        if count < 1000:
+            return f"{count:,.0f} {unit}" if unit == "bytes" else f"{count:,.1f} {unit}"
+        count /= 1000
+    return f"{count:,.1f} GB"

@@ -8,26 +8,23 @@ import typer
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from catalog import jobs, versions
+from catalog import filters, jobs, versions
 from catalog.error_report import ErrorReport
 from catalog.ingest import Summary
+from catalog.ledger import Lane
 from catalog.manifests import Manifest
 from workers.cli.console import err, out, print_json
+from workers.cli.options import FreshFlag, JsonFlag, WhereOption
 from workers.intake import ingest_manifest, publish_due
 from workers.runtime import Runtime
 from workers.settings import settings
 
 SOME_REFUSED = 3
 
-JsonFlag = Annotated[
-    bool, typer.Option("--json", help="Print the result as JSON, nothing else on standard output.")
-]
-
 
 def register(app: typer.Typer) -> None:
     app.command()(ingest)
     app.command()(process)
-    app.command()(retry)
 
 
 def ingest(
@@ -49,6 +46,7 @@ def ingest(
             help="Read and check everything, take nothing in; only the list of refused rows is written.",
         ),
     ] = False,
+    fresh: FreshFlag = False,
     as_json: JsonFlag = False,
     threads: Annotated[int, typer.Option(min=1, max=64, help="Threads that read and upload photos.")] = 8,
 ) -> None:
@@ -68,6 +66,7 @@ def ingest(
             models=model or (),
             dry_run=dry_run,
             threads=threads,
+            lane="fresh" if fresh else "backlog",
             on_progress=lambda opened, state: _show(bar, task, opened, state),
         )
     if as_json:
@@ -81,45 +80,30 @@ def ingest(
 def process(
     model: Annotated[str, typer.Argument(help="NAME or NAME@VERSION, see `tagmill models list`.")],
     sku: Annotated[list[str] | None, typer.Option(help="Only photos of this product; repeatable.")] = None,
+    where: WhereOption = None,
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many photos.")] = None,
+    fresh: FreshFlag = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Run a model over photos that are there and have not been seen by it.
 
-    Example: tagmill process product-cutout --limit 100
+    Examples: tagmill process product-cutout --limit 100
+
+    tagmill process shoes@2 --where category=Shoes
     """
     runtime = Runtime(settings())
+    products = filters.parse(where or ())
+    lane: Lane = "fresh" if fresh else "backlog"
     with runtime.engine.begin() as connection:
         version = versions.find(connection, model)
-        job_id, added = jobs.plan_existing(connection, version.id, version.key, sku or (), limit)
+        job_id, added = jobs.plan_existing(
+            connection, version.id, version.key, sku or (), limit, products=products, lane=lane
+        )
     publish_due(runtime)
     if as_json:
         print_json({"job_id": job_id, "model": version.key, "work_new": added})
     else:
         out.print(f"job {job_id}: {added:,} photos wait for {version.key}")
-
-
-def retry(
-    job: Annotated[int | None, typer.Argument(help="A job's number; default: all jobs.")] = None,
-    code: Annotated[
-        str | None, typer.Option(help="Only failures with this code, such as worker_lost.")
-    ] = None,
-    as_json: JsonFlag = False,
-) -> None:
-    """Try quarantined photos again, once what stood in their way is mended.
-
-    Example: tagmill retry --code out_of_memory
-    """
-    runtime = Runtime(settings())
-    with runtime.engine.begin() as connection:
-        if job is not None:
-            jobs.progress(connection, job_id=job)  # says so where there is no such job
-        reopened = jobs.retry(connection, job_id=job, code=code)
-    publish_due(runtime)
-    if as_json:
-        print_json({"work_reopened": reopened})
-    else:
-        out.print(f"{reopened:,} items are tried again; next: [bold]tagmill worker --drain[/bold]")
 
 
 def _progress() -> Progress:

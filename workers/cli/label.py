@@ -16,14 +16,13 @@ from catalog.error_report import ErrorReport, report_path
 from catalog.errors import LabelsError
 from catalog.label_import import Imported, every_word, import_labels
 from workers.cli.console import out, print_json
+from workers.cli.options import JsonFlag
 from workers.runtime import Runtime
 from workers.settings import settings
 
 SOME_REFUSED = 3
 
 label = typer.Typer(no_args_is_help=True, help="Import, export and suggest people's labels of products.")
-
-JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
 def register(app: typer.Typer) -> None:

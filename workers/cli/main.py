@@ -20,10 +20,13 @@ from workers.cli import (
     demo,
     doctor,
     evaluate,
+    exporter,
     ingest,
+    jobs,
     label,
     models,
     orphans,
+    plan,
     services,
     status,
     train,
@@ -43,8 +46,8 @@ app = typer.Typer(
     "[bold]tagmill worker --drain[/bold], [bold]tagmill status[/bold].",
 )
 for module in (
-    *(services, ingest, worker, status, doctor, models),
-    *(label, train, evaluate, trainer, backup, orphans, demo),
+    *(services, ingest, worker, status, jobs, plan, doctor, models),
+    *(label, train, evaluate, trainer, backup, orphans, exporter, demo),
 ):
     module.register(app)
 

@@ -13,6 +13,7 @@ from catalog import versions
 from catalog.versions import Coverage, Version
 from models.errors import SpecError
 from workers.cli.console import err, out, print_json, table
+from workers.cli.options import JsonFlag
 from workers.runtime import Runtime
 from workers.settings import settings
 
@@ -20,7 +21,6 @@ models = typer.Typer(
     no_args_is_help=True, help="List, show, add, publish, promote and compile model versions."
 )
 
-JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 NameOption = Annotated[str | None, typer.Option(help="Register under this name.")]
 IngestFlag = Annotated[
     bool | None, typer.Option("--on-ingest/--on-demand", help="Run it on every new photo, or when asked.")

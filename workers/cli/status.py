@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Group, RenderableType
@@ -14,7 +13,8 @@ from rich.text import Text
 
 from catalog import jobs
 from catalog.jobs import Failure, Progress
-from workers.cli.console import duration, out, print_json, table
+from workers.cli.console import out, print_json, table
+from workers.cli.job_table import jobs_table, progress_as_dict
 from workers.health import ServiceHealth, probe
 from workers.runtime import Runtime
 from workers.settings import settings
@@ -51,7 +51,9 @@ def status(
         _watch(runtime, services, job)
     elif as_json:
         progress, failures = _read(runtime, job)
-        print_json({"services": services, "jobs": [_as_dict(p) for p in progress], "failures": failures})
+        print_json(
+            {"services": services, "jobs": [progress_as_dict(p) for p in progress], "failures": failures}
+        )
     else:
         out.print(_view(services, *_read(runtime, job)))
     if not healthy:
@@ -68,18 +70,13 @@ def _watch(runtime: Runtime, services: list[ServiceHealth], job: int | None) -> 
         while True:
             progress, failures = _read(runtime, job)
             live.update(_view(services, progress, failures), refresh=True)
-            if all(p.state == "finished" for p in progress):
+            if not any(p.goes_on for p in progress):
                 return
             time.sleep(WATCH_SECONDS)
 
 
-def _as_dict(progress: Progress) -> dict[str, Any]:
-    rates = {"items_per_second": progress.items_per_second, "seconds_left": progress.seconds_left}
-    return {**asdict(progress), **rates}
-
-
 def _view(services: list[ServiceHealth], progress: list[Progress], failures: list[Failure]) -> RenderableType:
-    parts: list[RenderableType] = [_services(services), Text(), _jobs(progress)]
+    parts: list[RenderableType] = [_services(services), Text(), jobs_table(progress)]
     if failures:
         parts += [Text(), _failures(failures)]
     return Group(*parts)
@@ -94,27 +91,6 @@ def _services(services: list[ServiceHealth]) -> RenderableType:
             Text(service.detail),
         )
     return made
-
-
-def _jobs(progress: list[Progress]) -> RenderableType:
-    if not progress:
-        return Text("no jobs yet: tagmill ingest MANIFEST")
-    made = table("#job", "of", "state", "#items", "#done", "#open", "#failed", "#items/s", "#left")
-    for p in progress:
-        rate = f"{p.items_per_second:,.0f}" if p.items_per_second else "–"
-        counts = (p.items, p.done, p.items - p.closed, p.quarantined)
-        left = duration(p.seconds_left if p.state != "finished" else 0)
-        made.add_row(
-            str(p.job_id), escape(_short(p.subject)), p.state, *(f"{n:,}" for n in counts), rate, left
-        )
-        if p.leased or p.retry:
-            made.add_row("", f"[dim]{p.leased:,} with workers, {p.retry:,} to be tried again[/dim]")
-    return made
-
-
-def _short(subject: str, width: int = 28) -> str:
-    name = subject.rstrip("/").rpartition("/")[2] or subject  # --json has the whole path
-    return name if len(name) <= width else f"…{name[1 - width :]}"
 
 
 def _failures(failures: list[Failure]) -> RenderableType:

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 
 import sqlalchemy as sa
 
+from catalog.ledger_sql import HAS_LEASED, OLDEST
 from workers.doctor.finding import Finding, judge
 from workers.runtime import Runtime
 
 SAMPLE = 20
+LONG = 120.0  # seconds that due work may wait
 
 
 def check(runtime: Runtime) -> Iterator[Finding]:
@@ -33,11 +35,12 @@ def _stuck_leases(connection: sa.Connection, seconds: float) -> Finding:
 
 
 def _waiting(connection: sa.Connection) -> Finding:
-    row = connection.execute(_WAITING).one()
+    waits = any(row.seconds > LONG for row in connection.execute(OLDEST))
+    idle = waits and not connection.scalar(HAS_LEASED)
     return judge(
         "work_waits",
-        not row.waits or row.leased > 0,
-        "work is due and no worker holds any" if row.waits and not row.leased else "no work waits in vain",
+        not idle,
+        "work is due and no worker holds any" if idle else "no work waits in vain",
         "Start `tagmill worker`; if one runs, look at its log.",
     )
 
@@ -60,7 +63,7 @@ def _quarantine(connection: sa.Connection) -> Iterator[Finding]:
         yield Finding("quarantine", "ok", "nothing is in quarantine")
     for row in rows:
         sentence = f"{row.items:,} items are in quarantine as {row.error_code}"
-        remedy = f"Look at the view `failures`; then `tagmill retry --code {row.error_code}`."
+        remedy = f"Look at the view `failures`; then `tagmill jobs retry --code {row.error_code}`."
         yield Finding("quarantine", "warn", sentence, remedy)
 
 
@@ -82,14 +85,6 @@ _STUCK = sa.text(
     """
     SELECT count(*) FROM work_items
     WHERE state = 'leased' AND lease_expires_at < now() - :seconds * interval '1 second'
-    """
-)
-
-_WAITING = sa.text(
-    """
-    SELECT coalesce((SELECT next_attempt_at < now() - interval '2 minutes' FROM work_items
-                     WHERE state IN ('pending', 'retry') ORDER BY next_attempt_at LIMIT 1), false) AS waits,
-           (SELECT count(*) FROM (SELECT FROM work_items WHERE state = 'leased' LIMIT 1) one) AS leased
     """
 )
 

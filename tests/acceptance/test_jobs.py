@@ -1,0 +1,102 @@
+"""Jobs as people handle them, with real workers: held, given up, passed by fresh photos, tried again, forecast."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.acceptance.conftest import TAGMILL, System
+from tests.acceptance.photos import write_catalog
+
+PHOTOS = 120
+
+
+def refused(system: System, *arguments: str) -> str:
+    done = subprocess.run(
+        [*TAGMILL, *arguments], env=system.environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+def until(system: System, job: int, **wanted: Any) -> dict[str, Any]:
+    deadline = time.monotonic() + 60
+    while True:
+        found: dict[str, Any] = system.json("jobs", "show", str(job))
+        if all(found[name] == value for name, value in wanted.items()):
+            return found
+        assert time.monotonic() < deadline, found
+        time.sleep(0.3)
+
+
+def test_paused_cancelled_asked_for_again(system: System, tmp_path: Path) -> None:
+    job = system.json("ingest", str(write_catalog(tmp_path / "catalog", PHOTOS)))["job_id"]
+    assert system.json("jobs", "pause", str(job))["state"] == "paused"
+    system.drain()  # ends at once: what is on hold is not waited for
+    assert until(system, job)["done"] == 0
+    assert "job" in refused(system, "jobs", "pause", str(job))
+    assert system.json("jobs", "resume", str(job))["state"] == "running"
+    assert system.json("jobs", "cancel", str(job))["state"] == "cancelled"
+    assert "ask for the work anew" in refused(system, "jobs", "resume", str(job))
+    assert "there is no job 999" in refused(system, "jobs", "cancel", "999")
+    assert system.value("SELECT count(*) FROM work_items WHERE state = 'cancelled'") == 4 * PHOTOS
+
+    some = system.json("process", "product-type", "--where", "sku=SKU-0|SKU-1")
+    assert some["work_new"] == 2
+    assert "is no condition" in refused(system, "process", "product-type", "--where", "sku")
+    again = system.json("ingest", str(tmp_path / "catalog" / "products.csv"))
+    assert again["work_new"] == 4 * PHOTOS - 2
+    system.drain()
+    assert system.rows("SELECT state, count(*) FROM work_items GROUP BY 1") == [("done", 4 * PHOTOS)]
+    listed = {found["job_id"]: found["state"] for found in system.json("jobs", "list")}
+    assert listed[job] == "cancelled"
+    assert set(listed.values()) == {"cancelled", "finished"}
+
+
+def test_fresh_photos_pass_the_backlog_and_metrics_tell_it(system: System, tmp_path: Path) -> None:
+    bulk = system.json("ingest", str(write_catalog(tmp_path / "bulk", PHOTOS)))["job_id"]
+    port = free_port()
+    upload = system.json("ingest", str(write_catalog(tmp_path / "upload", 3, start=PHOTOS)), "--fresh")[
+        "job_id"
+    ]
+    system.start_worker("-c", "1", metrics_port=str(port))
+    until(system, upload, state="finished", done=12)
+    until(system, bulk, state="finished", done=4 * PHOTOS)
+    ends = dict(system.rows("SELECT job_id, max(finished_at) FROM work_items GROUP BY 1"))
+    assert ends[upload] < ends[bulk]  # although its messages waited before
+    told = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10).read().decode()
+    assert f'tagmill_photos_total{{code="",model="product-type@1",outcome="stored"}} {PHOTOS + 3}.0' in told
+    assert 'tagmill_model_form{device="cpu",form="eager",model="product-type@1"} 1.0' in told
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def test_a_plan_tells_what_a_run_takes_and_a_sample_what_it_finds(system: System, tmp_path: Path) -> None:
+    manifest = str(write_catalog(tmp_path / "catalog", PHOTOS))
+    system.json("ingest", manifest, "--model", "product-embedding")
+    system.drain()
+    before = system.json("plan", "product-type")
+    assert (before["stale"], before["photos"], before["seconds_a_photo"]) == (PHOTOS, PHOTOS, None)
+    system.start_worker()
+    sampled = system.json("plan", "product-type", "--sample", "40")
+    assert sampled["stale"] == PHOTOS - 40
+    assert sampled["seconds_a_photo"] > 0
+    assert sampled["done_at"]
+    assert sum(found["photos"] for found in sampled["sample"]["found"]) == 40
+
+
+@pytest.mark.parametrize("command", ["list", "show", "pause", "resume", "cancel", "retry"])
+def test_every_command_of_jobs_has_help_with_an_example(command: str) -> None:
+    done = subprocess.run([*TAGMILL, "jobs", command, "--help"], capture_output=True, text=True, check=True)
+    assert command == "list" or f"tagmill jobs {command}" in done.stdout

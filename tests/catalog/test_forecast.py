@@ -1,0 +1,155 @@
+"""What a run would take: counted and measured, and silent about what is not known."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+import sqlalchemy as sa
+
+from catalog import filters, jobs, rates
+from catalog.asset_store import MemoryAssetStore
+from catalog.forecast import Forecast, forecast
+from catalog.outcomes import ItemKey, Stored
+from catalog.rates import Rate
+from catalog.sample import Found, found_by_job
+from catalog.versions import Version
+from models.predictions import Box, Classification, Detection, Detections, Score
+from tests.catalog.shop import add_images, add_product, add_version, execute, make_ledger, plan, rows, stored
+
+
+@pytest.fixture
+def store() -> MemoryAssetStore:  # type: ignore[override]
+    made = MemoryAssetStore()
+    made.ensure_bucket()
+    return made
+
+
+def see(engine: sa.Engine, store: MemoryAssetStore, version: Version, **options: object) -> Forecast:
+    with engine.connect() as connection:
+        return forecast(connection, store, version, **options)  # type: ignore[arg-type]
+
+
+def ran(engine: sa.Engine, worker: str, photos: int, seconds: float, *versions: int) -> None:
+    with engine.begin() as connection:
+        rates.record(connection, worker, photos, seconds, versions)
+
+
+def test_a_rate_is_that_of_just_these_versions_by_their_newest_chunks(engine: sa.Engine) -> None:
+    ran(engine, "a", 100, 10.0, 2, 1)
+    ran(engine, "b", 300, 50.0, 1, 2)
+    ran(engine, "b", 10, 10.0, 1)
+    with engine.connect() as connection:
+        assert rates.measured(connection, [1, 2]) == Rate(pytest.approx(0.15), 400)  # type: ignore[arg-type]
+        assert rates.measured(connection, [1]) == Rate(1.0, 10)
+        assert rates.measured(connection, [3]) is None
+        assert rates.processes(connection) == 2
+    execute(engine, "UPDATE chunk_runs SET finished_at = now() - interval '1 hour' WHERE worker = 'a'")
+    with engine.connect() as connection:
+        assert rates.processes(connection) == 1
+
+
+def test_old_measurements_are_dropped_along_with_new_ones(engine: sa.Engine) -> None:
+    for _ in range(12):
+        ran(engine, "a", 1, 1.0, 1)
+    execute(engine, "UPDATE chunk_runs SET finished_at = now() - interval '9 days'")
+    ran(engine, "a", 2, 1.0, 1)
+    assert rows(engine, "SELECT count(*) FROM chunk_runs") == [(3,)]
+    ran(engine, "a", 2, 1.0, 1)
+    assert rows(engine, "SELECT count(*), min(photos) FROM chunk_runs") == [(2, 2)]
+
+
+def test_a_forecast_counts_what_lacks_the_version_and_what_waits_before_it(
+    engine: sa.Engine, store: MemoryAssetStore
+) -> None:
+    images, version = add_images(engine, 50), add_version(engine, "type", 2)
+    other = add_version(engine, "other")
+    add_product(engine, "A", images[:20])
+    execute(engine, "UPDATE products SET category = 'Shoes'")
+    plan(engine, images[:5], version.id)
+    plan(engine, images[10:16], other.id)
+    held = plan(engine, images[20:], other.id)
+    execute(engine, "UPDATE jobs SET held = 'paused' WHERE id = :id", id=held)
+    ran(engine, "a", 100, 40.0, version.id)
+    ran(engine, "b", 100, 160.0, other.id)
+    found = see(engine, store, version)
+    assert (found.photos, found.stale, found.ahead) == (50, 45, 11)
+    assert found.seconds_a_photo == pytest.approx(0.4)
+    assert found.ahead_seconds == pytest.approx(11 * 1.0)
+    assert found.seconds == pytest.approx(45 * 0.4)
+    assert found.processes == 2
+    assert found.mask_bytes == 0
+    assert found.done_at is not None
+    left = (found.done_at - datetime.now(UTC)) / timedelta(seconds=1)
+    assert left == pytest.approx((11 + 18) / 2, abs=2)
+    shoes = see(engine, store, version, products=filters.parse(["category=Shoes"]), processes=4)
+    assert (shoes.photos, shoes.stale, shoes.processes) == (20, 15, 4)
+    assert see(engine, store, version, lane="fresh").ahead == 0
+
+
+def test_what_was_never_measured_is_not_guessed(engine: sa.Engine, store: MemoryAssetStore) -> None:
+    images, version = add_images(engine, 5), add_version(engine, task="segment")
+    found = see(engine, store, version)
+    assert (found.stale, found.seconds_a_photo, found.seconds, found.done_at) == (5, None, None, None)
+    assert found.mask_bytes is None
+    ran(engine, "a", 10, 1.0, version.id)
+    execute(engine, "UPDATE chunk_runs SET finished_at = now() - interval '1 day'")
+    assert see(engine, store, version).done_at is None  # no worker lately
+    assert see(engine, store, version, processes=1).done_at is not None
+    plan(engine, images[:1], version.id)
+    execute(engine, "DELETE FROM chunk_runs")
+    assert see(engine, store, version, processes=1).ahead_seconds is None
+
+
+def test_the_size_of_masks_is_that_of_some_that_are_there(engine: sa.Engine, store: MemoryAssetStore) -> None:
+    images, version = add_images(engine, 12), add_version(engine, task="segment")
+    plan(engine, images[:2], version.id)
+    for n, image in enumerate(images[:2]):
+        store.put(f"masks/{n}", b"x" * (100 + 100 * n), "image/png")
+        for label in "ab":
+            execute(
+                engine,
+                'INSERT INTO segments (image_id, model_version_id, label, score, area, "left", top, "right", bottom, '
+                "mask_key) VALUES (:image, :version, :label, 1, 0.5, 0, 0, 1, 1, :key)",
+                image=image,
+                version=version.id,
+                label=label,
+                key=f"masks/{n}",
+            )
+    assert see(engine, store, version).mask_bytes == 10 * 150
+
+
+def test_a_sample_shows_what_a_job_found(engine: sa.Engine) -> None:
+    images = add_images(engine, 3)
+    tags, boxes = add_version(engine, "tags").id, add_version(engine, "boxes", task="detect").id
+    job, ledger = plan(engine, images, tags, boxes), make_ledger(engine)
+    ledger.claim(images, token := uuid4())
+    box = Box(0, 0, 5, 5)
+    seen = Detections((Detection("Bag", 0.9, box), Detection("Bag", 0.8, box), Detection("Hat", 0.2, box)))
+    ledger.settle(
+        token,
+        [
+            *[stored(image, tags) for image in images[:2]],
+            Stored(ItemKey(images[2], tags), Classification((Score("Coat", 0.3),))),
+            Stored(ItemKey(images[0], boxes), seen),
+        ],
+    )
+    with engine.connect() as connection:
+        found = found_by_job(connection, job)
+        assert found_by_job(connection, job + 1) == []
+    assert found == [
+        Found("tags@1", "Shirt", 2, pytest.approx(0.75)),  # type: ignore[arg-type]
+        Found("boxes@1", "Bag", 1, pytest.approx(0.9)),  # type: ignore[arg-type]
+        Found("tags@1", "Coat", 1, pytest.approx(0.3)),  # type: ignore[arg-type]
+    ]
+
+
+def test_what_was_cancelled_counts_as_stale(engine: sa.Engine) -> None:
+    images, version = add_images(engine, 4), add_version(engine).id
+    job = plan(engine, images, version)
+    with engine.begin() as connection:
+        jobs.act(connection, job, "cancel")
+    make_ledger(engine).cancel()
+    with engine.connect() as connection:
+        assert jobs.stale(connection, version) == (4, 4)
