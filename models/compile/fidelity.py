@@ -119,7 +119,7 @@ def real_photos(side: int) -> tuple[Photo, ...]:
 
 @cache
 def calibration_photos(side: int) -> tuple[Photo, ...]:
-    """As many photos as `real_photos`, of other products: what is chosen by these is judged by those."""
+    """As many photos as `real_photos`, none of them among those: what is chosen by these is judged by those."""
     return _photos(PHOTOS if side <= LARGE else PHOTOS_LARGE, 1)
 
 
@@ -130,8 +130,11 @@ def _photos(count: int, part: int) -> tuple[Photo, ...]:
 
     products, labels, _ = load_sample()
     rng = np.random.default_rng(0)
-    own = np.array_split(rng.permutation(len(products)), 2)[part]
     shelves = count // 4
-    alone = [listing_photo(products[k], int(labels[k]), rng) for k in own[: count - shelves]]
-    together = [compose(products[own], labels[own], seed) for seed in range(shelves)]
+    shuffled = rng.permutation(len(products))
+    chosen = shuffled[part * count :][: count - shelves]
+    on_shelves = shuffled[count:] if part else np.arange(len(products))
+    alone = [listing_photo(products[k], int(labels[k]), rng) for k in chosen]
+    seeds = range(part * shelves, (part + 1) * shelves)
+    together = [compose(products[on_shelves], labels[on_shelves], seed) for seed in seeds]
     return tuple(Photo(one.pixels, one.pixels.shape[1], one.pixels.shape[0]) for one in alone + together)
