@@ -14,6 +14,7 @@ TEXTS = ("sku", "title", "description", "brand", "category", "currency", "parent
 NUMBERS = ("price",)
 TIMES = ("created_at", "updated_at")
 ATTRIBUTE = "attributes."
+DIGITS = 100  # before or behind the point; Postgres takes more, but not any number of them
 OPERATORS = {"=", "!=", "~", "<", "<=", ">", ">="}
 _FORM = re.compile(r"\s*(?P<field>[^=!~<>]+?)\s*(?P<operator>!=|<=|>=|[=~<>])\s*(?P<value>.*?)\s*", re.DOTALL)
 EXAMPLES = "such as 'brand=Acme', 'category=Shoes|Boots', 'price<20' or 'title~summer'"
@@ -106,7 +107,7 @@ def _number(field: str, value: str) -> Decimal:
         number = Decimal(value)
     except InvalidOperation:
         raise BadFilter(f"{field} is compared with a number, not with {value!r}") from None
-    if not number.is_finite():
+    if not number.is_finite() or abs(number.adjusted()) > DIGITS:
         raise BadFilter(f"{field} is compared with a number, not with {value!r}")
     return number
 

@@ -67,8 +67,9 @@ _EXPIRED = sa.text("SELECT count(*) FROM work_items WHERE state = 'leased' AND l
 
 _JOBS = sa.text(
     """
-    SELECT kind, coalesce(held, 'open'), count(*) FROM jobs
-    WHERE held = 'paused' OR held IS NULL AND closed_at IS NULL GROUP BY 1, 2
+    SELECT kind, coalesce(held, 'open'), count(*) FROM jobs j
+    WHERE held IS DISTINCT FROM 'cancelled' AND (closed_at IS NULL OR EXISTS (
+        SELECT FROM work_items w WHERE w.job_id = j.id AND w.state IN ('pending', 'retry'))) GROUP BY 1, 2
     """
 )
 

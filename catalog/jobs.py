@@ -48,6 +48,7 @@ class Progress:
     last_finished_at: datetime | None
     lane: Lane
     seen_at: datetime
+    workers_busy: bool
 
     @property
     def closed(self) -> int:
@@ -85,7 +86,7 @@ class Progress:
         if self.kind == "retrain" or self.state != "running":
             return ""
         silent = (self.seen_at - (self.last_finished_at or self.created_at)).total_seconds()
-        if silent < STALLED:
+        if silent < STALLED or (self.workers_busy and not self.leased):  # it waits behind others
             return ""
         why = (
             "workers hold photos and finish none: see their log"
@@ -131,7 +132,12 @@ def close(
 def progress(connection: sa.Connection, *, job_id: int | None = None, limit: int = 10) -> list[Progress]:
     """The newest jobs, or the one asked for. Raises UnknownJob."""
     where = "WHERE job_id = :job_id" if job_id is not None else ""
-    query = sa.text(f"SELECT *, now() AS seen_at FROM job_progress {where} ORDER BY job_id DESC LIMIT :limit")
+    query = sa.text(
+        f"""
+        SELECT *, now() AS seen_at, EXISTS (SELECT FROM work_items WHERE state = 'leased') AS workers_busy
+        FROM job_progress {where} ORDER BY job_id DESC LIMIT :limit
+        """
+    )
     found = [
         Progress(**row._mapping) for row in connection.execute(query, {"job_id": job_id, "limit": limit})
     ]
@@ -141,39 +147,66 @@ def progress(connection: sa.Connection, *, job_id: int | None = None, limit: int
 
 
 def failure_codes(connection: sa.Connection, job_id: int) -> dict[str, int]:
-    """How many failures a job has, by code, the commonest first."""
+    """How many items and rows of its manifest failed in a job, by code, the commonest first."""
     query = sa.text(
-        "SELECT code, count(*) AS failures FROM failures WHERE job_id = :job_id GROUP BY 1 ORDER BY 2 DESC, 1"
+        """
+        SELECT code, count(*) AS failures FROM (
+            SELECT error_code AS code FROM work_items WHERE job_id = :job_id AND state = 'quarantined'
+            UNION ALL SELECT code FROM ingest_errors WHERE job_id = :job_id
+        ) failed GROUP BY 1 ORDER BY 2 DESC, 1
+        """
     )
     return {row.code: row.failures for row in connection.execute(query, {"job_id": job_id})}
 
 
-def act(connection: sa.Connection, job_id: int, action: Action) -> Progress:
-    """Pause, resume or cancel a job; returns how far it is then.
+def act(connection: sa.Connection, job_id: int, action: Action) -> None:
+    """Pause, resume or cancel a job, in the same time however many items it has.
 
-    Workers end what they hold and begin nothing more; of a cancelled job the rest is given up by `Ledger.cancel`.
+    Workers end the chunk they hold and begin nothing more; of a cancelled job the rest is given up by `Ledger.cancel`.
     Raises UnknownJob, JobInOtherState.
     """
-    connection.execute(sa.select(Job.id).where(Job.id == job_id).with_for_update())  # one after the other
-    (found,) = progress(connection, job_id=job_id)
-    allowed, held = ACTIONS[action]
-    if found.kind == "retrain":
+    row = connection.execute(_STATE, {"job_id": job_id}).one_or_none()  # one after the other
+    if row is None:
+        raise UnknownJob(f"there is no job {job_id}")
+    if row.kind == "retrain":
         raise JobInOtherState(f"job {job_id} is a training; stop its trainer instead (docs/labels.md)")
-    if found.state not in allowed:
-        raise JobInOtherState(
-            f"job {job_id} is {found.state}: {_INSTEAD.get(found.state, 'there is nothing to do')}"
-        )
+    state = _state(row)
+    allowed, held = ACTIONS[action]
+    was_paused = action == "resume" and row.held == "paused"  # and its last photos were done meanwhile
+    if state not in allowed and not was_paused:
+        raise JobInOtherState(f"job {job_id} is {state}: {_INSTEAD[state]}")
     connection.execute(sa.update(Job).where(Job.id == job_id).values(held=held))
     if action == "resume":  # messages that were delivered meanwhile are spent; one too many does nothing
         connection.execute(_UNPUBLISH, {"job_id": job_id})
-    (found,) = progress(connection, job_id=job_id)
-    return found
 
+
+def _state(row: sa.Row[Any]) -> JobState:
+    """As the view `job_progress` has it, without counting."""
+    if row.held == "cancelled":
+        return "cancelling" if row.open else "cancelled"
+    if row.held == "paused" and (row.adding or row.open):
+        return "paused"
+    if row.adding:
+        return "adding"
+    return "running" if row.open else "finished"
+
+
+_STATE = sa.text(
+    """
+    SELECT kind, held, closed_at IS NULL AS adding,
+           EXISTS (SELECT FROM work_items w WHERE w.job_id = j.id AND w.state IN ('pending', 'retry'))
+           OR EXISTS (SELECT FROM work_items w WHERE w.job_id = j.id AND w.state = 'leased') AS open
+    FROM jobs j WHERE id = :job_id FOR NO KEY UPDATE OF j
+    """
+)
 
 _UNPUBLISH = sa.text(
     """
-    UPDATE work_items SET published_at = NULL
-    WHERE job_id = :job_id AND state IN ('pending', 'retry') AND published_at IS NOT NULL
+    WITH spent AS (
+        SELECT ctid FROM work_items
+        WHERE job_id = :job_id AND state IN ('pending', 'retry') AND published_at IS NOT NULL FOR UPDATE SKIP LOCKED
+    )
+    UPDATE work_items SET published_at = NULL WHERE ctid = ANY(ARRAY(SELECT ctid FROM spent))
     """
 )
 
@@ -225,16 +258,21 @@ def retry(
     return connection.execute(sa.text(_RETRY.format(meant=meant)), {**parameters, **narrowed}).rowcount
 
 
+# Locked in the order in which an ingest plans.
 _RETRY = """
-    UPDATE work_items w
+    WITH failed AS (
+        SELECT w.ctid FROM work_items w JOIN jobs j ON j.id = w.job_id
+        WHERE w.state = 'quarantined' AND j.held IS DISTINCT FROM 'cancelled'
+          AND (CAST(:job_id AS bigint) IS NULL OR w.job_id = :job_id)
+          AND (CAST(:code AS text) IS NULL OR w.error_code = :code)
+          AND (CAST(:version_id AS bigint) IS NULL OR w.model_version_id = :version_id)
+          AND {meant}
+        ORDER BY w.image_id, w.model_version_id FOR UPDATE OF w
+    )
+    UPDATE work_items
     SET state = 'pending', attempts = 0, losses = 0, deferrals = 0, next_attempt_at = now(), published_at = NULL,
         error_code = NULL, error_reason = NULL, finished_at = NULL
-    FROM jobs j
-    WHERE w.state = 'quarantined' AND j.id = w.job_id AND j.held IS DISTINCT FROM 'cancelled'
-      AND (CAST(:job_id AS bigint) IS NULL OR w.job_id = :job_id)
-      AND (CAST(:code AS text) IS NULL OR w.error_code = :code)
-      AND (CAST(:version_id AS bigint) IS NULL OR w.model_version_id = :version_id)
-      AND {meant}
+    WHERE ctid = ANY(ARRAY(SELECT ctid FROM failed)) AND state = 'quarantined'
 """
 
 

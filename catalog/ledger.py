@@ -22,6 +22,7 @@ from catalog.ledger_sql import (
     EXPIRE,
     FENCE,
     FINISH,
+    FORGET_AHEAD,
     FORGET_PUBLISHED,
     HAS_LEASED,
     HEARTBEAT,
@@ -154,15 +155,14 @@ class Ledger:
         """
         with self._engine.begin() as connection:
             jobs = self._running(connection, lane)
-            parameters = {"waiting_since": waiting_since, "in_transit": in_transit, "jobs": jobs}
-            return connection.execute(FORGET_PUBLISHED, parameters).rowcount
+            parameters = {"in_transit": in_transit, "jobs": jobs}
+            lost = connection.execute(FORGET_PUBLISHED, {**parameters, "waiting_since": waiting_since})
+            return lost.rowcount + connection.execute(FORGET_AHEAD, parameters).rowcount
 
     def claim(
         self, image_ids: Sequence[int], token: UUID, *, top_up_to: int = 0, lane: Lane = "backlog"
     ) -> list[ClaimedImage]:
-        """Lease the due items of `image_ids`, and of other images until `top_up_to` images are held.
-
-        These come from the other lane than the message's `lane` first: so no lane waits for the other to be empty.
+        """Lease the due items of `image_ids`, and of other images of their lane until `top_up_to` images are held.
 
         The attempt is counted here, before any byte is read. Images that lost a worker before, or are at their last
         attempt, are kept apart from the rest, in chunks of `suspect_chunk` at most; what is left over is published
@@ -175,7 +175,7 @@ class Ledger:
             if left := [image_id for image_id in suspicion if image_id not in taken]:
                 connection.execute(UNPUBLISH, {"image_ids": left})
             if len(taken) < top_up_to and not any(suspicion[image_id] for image_id in taken):
-                jobs = self._running(connection, *sorted(LANES, key=lane.__eq__))
+                jobs = self._running(connection, lane)
                 wanted = {"images": top_up_to - len(taken), "taken": list(taken), "jobs": jobs}
                 taken |= set(connection.scalars(TOP_UP, wanted))
             parameters = {"image_ids": list(taken), "token": token, "lease": self._lease}

@@ -10,6 +10,7 @@ _DUE = "state IN ('pending', 'retry') AND next_attempt_at <= now()"
 _RUNS = "EXISTS (SELECT FROM jobs j WHERE j.id = job_id AND j.held IS NULL)"
 _UNLEASED = "lease_token = NULL, lease_expires_at = NULL"
 
+# What is there is left out before: a conflict locks its row even where nothing is changed then.
 # Asked for again, what a cancelled job gave up, or had failed, is work of the new job. `{item}` is its table.
 GIVEN_UP = """({item}.state = 'cancelled' OR ({item}.state = 'quarantined' AND EXISTS (
         SELECT FROM jobs j WHERE j.id = {item}.job_id AND j.held = 'cancelled')))"""
@@ -25,6 +26,10 @@ PLAN = sa.text(
     INSERT INTO work_items (image_id, model_version_id, job_id)
     SELECT image_id, model_version_id, :job_id
     FROM unnest(CAST(:image_ids AS bigint[])) image_id, unnest(CAST(:version_ids AS bigint[])) model_version_id
+    WHERE NOT EXISTS (
+        SELECT FROM work_items w
+        WHERE (w.image_id, w.model_version_id) = (image_id.image_id, model_version_id.model_version_id)
+          AND NOT {GIVEN_UP.format(item="w")})
     ORDER BY image_id, model_version_id
     {ANEW}
     """
@@ -75,21 +80,20 @@ PUBLISH = sa.text(
     """
 )
 
-# A time of publication that is still to come was written before the clock was set back.
-FORGET_PUBLISHED = sa.text(
-    f"""
+# Ordered and limited, so that the index answers even when the statistics are old.
+_FORGET = """
     WITH lost AS (
         SELECT w.ctid FROM unnest(CAST(:jobs AS bigint[])) j (id) CROSS JOIN LATERAL (
             SELECT ctid FROM work_items
-            WHERE job_id = j.id AND {_DUE}
-              AND (published_at < least(CAST(:waiting_since AS timestamptz), now()) - :in_transit
-                   OR published_at > now() + :in_transit)
-            FOR UPDATE SKIP LOCKED
+            WHERE job_id = j.id AND {due} AND {lost} ORDER BY published_at LIMIT 100000 FOR UPDATE SKIP LOCKED
         ) w
     )
     UPDATE work_items SET published_at = NULL WHERE ctid = ANY(ARRAY(SELECT ctid FROM lost))
-    """
-)
+"""
+_LOST = "published_at < least(CAST(:waiting_since AS timestamptz), now()) - :in_transit"
+FORGET_PUBLISHED = sa.text(_FORGET.format(due=_DUE, lost=_LOST))
+# Written before the clock was set back.
+FORGET_AHEAD = sa.text(_FORGET.format(due=_DUE, lost="published_at > now() + :in_transit"))
 
 UNPUBLISH = sa.text(
     f"""

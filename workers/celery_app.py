@@ -33,7 +33,7 @@ def configure(app: Celery, config: Settings) -> Celery:
         broker_transport_options={
             "visibility_timeout": VISIBILITY_TIMEOUT,
             "unacked_restore_throttle": 1,
-            "queue_order_strategy": "sorted",  # by name, hence the numbers: what is fresh is taken first
+            "queue_order_strategy": "workers.lanes:LaneCycle",
             "socket_timeout": 30,
             "socket_keepalive": True,
             "health_check_interval": 25,

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from catalog import gauges
 from catalog.gauges import Gauge
@@ -47,6 +47,8 @@ class Exporter(Collector):
         try:
             with self._runtime.engine.connect() as connection:
                 return list(gauges.read(connection))
+        except OperationalError:  # it went away just now
+            return []
         except SQLAlchemyError:  # the schema is of another release
             return [Gauge("tagmill_service_up", "1 where a service answers", 0.0, (("service", "schema"),))]
 

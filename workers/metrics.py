@@ -16,13 +16,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar, get_args
 
+from workers.pulse import is_alive
+
 T = TypeVar("T")
 
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 
 # Before prometheus_client is imported: that is when it looks. A child finds its host's folder in its environment.
 if FOLDER not in os.environ:
-    os.environ[FOLDER] = tempfile.mkdtemp(prefix="tagmill-metrics-")
+    for left in Path(tempfile.gettempdir()).glob("tagmill-metrics-*-*"):  # by a process that was killed
+        if not is_alive(int(left.name.split("-")[2])):
+            shutil.rmtree(left, ignore_errors=True)
+    os.environ[FOLDER] = tempfile.mkdtemp(prefix=f"tagmill-metrics-{os.getpid()}-")
 
     def _clear_up(owner: int) -> None:
         if os.getpid() == owner:  # and no child of it
@@ -35,7 +40,6 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 
 from catalog.outcomes import Outcome, Stored  # noqa: E402
 from models.compile.verdict import Form  # noqa: E402
-from workers.pulse import is_alive  # noqa: E402
 
 SECONDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 
@@ -82,10 +86,11 @@ def stage(name: str) -> Iterator[None]:
 def timed(name: str, items: Iterator[T]) -> Iterator[T]:
     """`items`, with the time that each is waited for as one batch's time in the stage."""
     while True:
-        with stage(name):
-            item = next(items, None)
+        started = time.perf_counter()
+        item = next(items, None)
         if item is None:
             return
+        STAGE_SECONDS.labels(name).observe(time.perf_counter() - started)
         yield item
 
 

@@ -69,9 +69,9 @@ class Pipeline:
         beat_seconds: float,
         top_up_to: int,
         pulse: LifeSign | None = None,
-        fresh_waits: Callable[[], bool] = lambda: False,
+        makes_way: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`fresh_waits` tells whether photos of the fresh lane wait; a chunk of the backlog then makes way."""
+        """`makes_way` is asked between batches of the backlog: whether to give back the rest for what is fresh."""
         self._ledger = ledger
         self._models = models
         self._fetcher = fetcher
@@ -81,15 +81,15 @@ class Pipeline:
         self._beat_seconds = beat_seconds
         self._top_up_to = top_up_to
         self._pulse = pulse or Unwatched()
-        self._fresh_waits = fresh_waits
+        self._makes_way = makes_way
 
     def run(self, image_ids: Sequence[int], lane: Lane = "backlog") -> Report:
         """Claim the due items of `image_ids` and work them off; whatever goes wrong, the items come back."""
         token = uuid4()
-        # However much is fresh, a fifth of what is done is of the other lane.
-        top_up_to = max(self._top_up_to, len(image_ids) * 5 // 4 if lane == "fresh" else 0)
         with metrics.stage("claim"):
-            claimed = patiently(lambda: self._ledger.claim(image_ids, token, top_up_to=top_up_to, lane=lane))
+            claimed = patiently(
+                lambda: self._ledger.claim(image_ids, token, top_up_to=self._top_up_to, lane=lane)
+            )
         report = Report()
         if not claimed:
             self._give_back(token)  # claimed after all, by a commit whose answer was lost
@@ -124,7 +124,7 @@ class Pipeline:
         for n, batch in enumerate(metrics.timed("wait", self._fetcher.batches(claimed, size, sides))):
             if self._pulse.ending():
                 break
-            if n > 0 and lane == "backlog" and self._fresh_waits():
+            if n > 0 and lane == "backlog" and self._makes_way():
                 metrics.MADE_WAY.inc()
                 break
             metrics.BATCH_PHOTOS.observe(len(batch))
@@ -146,7 +146,10 @@ class Pipeline:
     def _fail(self, token: UUID, claimed: Sequence[ClaimedImage], error: Exception) -> None:
         """Nobody foresaw this error, so it counts as an attempt: a chunk must not go round for ever."""
         keys = [(ItemKey(image.image_id, version), image) for image in claimed for version in image.versions]
-        self._ledger.settle(token, [self._policy.decide(key, error, image) for key, image in keys])
+        outcomes = [self._policy.decide(key, error, image) for key, image in keys]
+        if not self._ledger.settle(token, outcomes):
+            for outcome in outcomes:
+                metrics.count("", outcome)  # whose network it was, nobody knows
 
     def _give_back(self, token: UUID, delay: timedelta = timedelta()) -> None:
         """Release the lease. If it runs out instead, its photos count as having lost their worker."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from catalog import jobs
+from catalog import jobs, rates
 from catalog.errors import CatalogError
 from catalog.filters import Filter
 from catalog.jobs import Progress
@@ -14,6 +14,7 @@ from workers.intake import publish_due
 from workers.runtime import Runtime
 
 LOOK = 0.3
+MEASURED_WITHIN = 15.0
 
 
 class NobodyWorks(CatalogError):
@@ -44,11 +45,23 @@ def run_sample(
             (found,) = jobs.progress(connection, job_id=job_id)
         on_progress(found)
         if not found.goes_on:
+            if found.closed:
+                _await_measure(runtime, version)
             return found
-        if found.leased or found.closed != closed:
+        if found.leased or found.retry or found.closed != closed:  # a photo may wait for its next try
             moved, closed = time.monotonic(), found.closed
         if time.monotonic() - moved > patience:
             raise NobodyWorks(
                 f"job {job_id} waits and no worker takes it: run `tagmill worker`, then `tagmill plan` again"
             )
+        time.sleep(LOOK)
+
+
+def _await_measure(runtime: Runtime, version: Version) -> None:
+    """A process tells how long a chunk took when it is over, a moment after its last photo."""
+    until = time.monotonic() + MEASURED_WITHIN
+    while time.monotonic() < until:
+        with runtime.engine.connect() as connection:
+            if rates.measured(connection, [version.id]):
+                return
         time.sleep(LOOK)

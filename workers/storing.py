@@ -60,14 +60,16 @@ class Storer:
         # Only what a row itself may cause is halved; a database that is away fails the whole chunk.
         with metrics.stage("settle"):
             refused = bisect(settle, outcomes, halve_on=RefusedRow)
+        lost = sum(result for result in refused if isinstance(result, int))
         for answer, outcome, result in zip(answers, outcomes, refused, strict=True):
             if isinstance(result, Exception):
                 last = Quarantined(answer.outcome.key, "result_refused", describe(result)[1])
                 log_failure(answer.image, answer.model, last)
                 self._settle(token, [last])
                 outcome = last
-            metrics.count(answer.model, outcome)
-        return sum(result for result in refused if isinstance(result, int))
+            if not lost:
+                metrics.count(answer.model, outcome)
+        return lost
 
     def _settle(self, token: UUID, outcomes: Sequence[Outcome]) -> int:
         """Settle; a second time after a lost answer is refused by the fence, so it may be repeated."""

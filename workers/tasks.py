@@ -5,27 +5,29 @@ from __future__ import annotations
 import os
 import socket
 import time
+from collections.abc import Callable
 from datetime import datetime
-from functools import cache, partial
+from functools import cache
 
 import structlog
 import torch
 from billiard.process import current_process
-from redis.exceptions import RedisError
+from redis import Redis
 from sqlalchemy.exc import SQLAlchemyError
 
 from catalog import rates
 from catalog.ledger import Lane
 from models.errors import DeviceFailed
-from workers.celery_app import RETRAIN, CeleryQueue, app, publisher
+from workers.celery_app import RETRAIN, app, lane_queue, publisher
 from workers.device import check, device_of, worker_shape
 from workers.fetching import Fetcher
+from workers.lanes import GiveWay
 from workers.model_cache import HostUnfit, ModelCache, compiler_of
 from workers.pipeline import Pipeline, Report
 from workers.pulse import LifeSign, own_pulse
 from workers.retry import RetryPolicy
 from workers.runtime import Runtime
-from workers.settings import settings
+from workers.settings import Settings, settings
 from workers.storing import Storer
 from workers.sweeper import sweep
 
@@ -130,12 +132,14 @@ def pipeline() -> Pipeline:
         beat_seconds=config.lease_seconds / 3,
         top_up_to=config.store_batch,
         pulse=pulse(),
-        fresh_waits=partial(_fresh_waits, CeleryQueue(app, config)),
+        makes_way=_way_of(config),
     )
 
 
-def _fresh_waits(queue: CeleryQueue) -> bool:
-    try:
-        return queue.depth("fresh") > 0
-    except RedisError:  # what is in hand goes on without it
-        return False
+def _way_of(config: Settings) -> Callable[[], bool]:
+    """How this process's chunks make way; a host that does not hear of what is fresh need not."""
+    fresh = lane_queue(config, "fresh")
+    if fresh not in app.amqp.queues.consume_from:
+        return lambda: False
+    url = config.redis_url.get_secret_value()
+    return GiveWay(Redis.from_url(url, socket_timeout=1, socket_connect_timeout=1), fresh)

@@ -104,7 +104,7 @@ def package(plain: Predictor, how: Precision, batch: int, path: Path) -> None:
     module: nn.Module
     if how.form == "int8":
         module = quantise(
-            graph, how.half, how.exact, TYPES[how.form], photo_batches(plain, batch, CALIBRATED)
+            graph, how.half, how.exact, TYPES[how.form], photo_batches(plain, batch, max(CALIBRATED, batch))
         )
     else:
         graph.dtype = halve(graph.network, TYPES[how.form], how.exact)

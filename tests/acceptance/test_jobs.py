@@ -71,9 +71,14 @@ def test_fresh_photos_pass_the_backlog_and_metrics_tell_it(system: System, tmp_p
     until(system, bulk, state="finished", done=4 * PHOTOS)
     ends = dict(system.rows("SELECT job_id, max(finished_at) FROM work_items GROUP BY 1"))
     assert ends[upload] < ends[bulk]  # although its messages waited before
-    told = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10).read().decode()
-    assert f'tagmill_photos_total{{code="",model="product-type@1",outcome="stored"}} {PHOTOS + 3}.0' in told
-    assert 'tagmill_model_form{device="cpu",form="eager",model="product-type@1"} 1.0' in told
+
+    def told() -> str:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+            return str(answer.read().decode())
+
+    counted = f'tagmill_photos_total{{code="",model="product-type@1",outcome="stored"}} {PHOTOS + 3}.0'
+    system.wait_for(lambda: counted in told(), 10)
+    assert 'tagmill_model_form{device="cpu",form="eager",model="product-type@1"} 1.0' in told()
 
 
 def free_port() -> int:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Barrier
 from uuid import uuid4
 
 import pytest
@@ -32,7 +34,8 @@ NOW = timedelta()
 
 def act(engine: sa.Engine, job: int, action: Action) -> Progress:
     with engine.begin() as connection:
-        return jobs.act(connection, job, action)
+        jobs.act(connection, job, action)
+    return progress(engine, job)
 
 
 def progress(engine: sa.Engine, job: int) -> Progress:
@@ -44,7 +47,8 @@ def progress(engine: sa.Engine, job: int) -> Progress:
 def fail(engine: sa.Engine, image: int, code: str) -> None:
     execute(
         engine,
-        "UPDATE work_items SET state = 'quarantined', error_code = :code, error_reason = 'x', finished_at = now() "
+        "UPDATE work_items SET state = 'quarantined', lease_token = NULL, lease_expires_at = NULL, "
+        "error_code = :code, error_reason = 'x', finished_at = now() "
         "WHERE image_id = :image",
         code=code,
         image=image,
@@ -188,8 +192,7 @@ def test_whoever_adds_to_a_cancelled_job_is_stopped(engine: sa.Engine) -> None:
 
 
 def finished(engine: sa.Engine, job: int) -> None:
-    with engine.begin() as connection:
-        jobs.close(connection, job, {})
+    finish_adding(engine, job)
     execute(engine, "UPDATE work_items SET state = 'done', finished_at = now()")
 
 
@@ -231,6 +234,45 @@ def test_trainings_and_unknown_jobs_are_not_acted_upon(engine: sa.Engine) -> Non
         act(engine, job, "cancel")
     with pytest.raises(UnknownJob):
         act(engine, job + 1, "pause")
+
+
+@pytest.mark.parametrize("held", [None, "paused", "cancelled"])
+@pytest.mark.parametrize("closed", [False, True])
+@pytest.mark.parametrize("item", [None, "pending", "retry", "leased", "done"])
+def test_the_state_that_is_acted_upon_is_that_of_the_view(
+    engine: sa.Engine, held: str | None, closed: bool, item: str | None
+) -> None:
+    job = plan(engine, add_images(engine, 1 if item else 0), add_version(engine).id)
+    lease = "lease_token = gen_random_uuid(), lease_expires_at = now()," if item == "leased" else ""
+    execute(engine, f"UPDATE work_items SET {lease} state = :state", state=item)
+    execute(
+        engine,
+        "UPDATE jobs SET held = :held, closed_at = CASE WHEN :closed THEN now() END",
+        held=held,
+        closed=closed,
+    )
+    with engine.begin() as connection:
+        row = connection.execute(jobs._STATE, {"job_id": job}).one()
+    assert jobs._state(row) == progress(engine, job).state
+
+
+def test_a_job_that_was_done_while_it_was_paused_can_be_resumed(engine: sa.Engine) -> None:
+    images = add_images(engine, 1)
+    job, made = plan(engine, images, add_version(engine).id), make_ledger(engine)
+    finish_adding(engine, job)
+    made.claim(images, uuid4())
+    act(engine, job, "pause")
+    fail(engine, images[0], "broken")
+    assert progress(engine, job).state == "finished"
+    act(engine, job, "resume")
+    with engine.begin() as connection:
+        assert jobs.retry(connection, job_id=job) == 1
+    assert published(made) == [images]
+
+
+def finish_adding(engine: sa.Engine, job: int) -> None:
+    with engine.begin() as connection:
+        jobs.close(connection, job, {})
 
 
 # --- retry
@@ -283,15 +325,15 @@ def test_each_lane_is_published_apart(engine: sa.Engine) -> None:
     assert published(made) == []
 
 
-def test_a_claim_is_topped_up_from_the_other_lane_first(engine: sa.Engine) -> None:
+def test_a_claim_is_topped_up_from_its_own_lane(engine: sa.Engine) -> None:
     images, version = add_images(engine, 8), add_version(engine).id
     plan(engine, images[:4], version)
     fresh(engine, plan(engine, images[4:], version))
     made = make_ledger(engine)
-    found = made.claim(images[4:5], uuid4(), top_up_to=2, lane="fresh")
-    assert [c.image_id for c in found] == [images[0], images[4]]
-    found = made.claim(images[1:2], uuid4(), top_up_to=5, lane="backlog")
-    assert [c.image_id for c in found] == [*images[1:3], *images[5:]]
+    found = made.claim(images[4:5], uuid4(), top_up_to=9, lane="fresh")
+    assert [c.image_id for c in found] == images[4:]
+    found = made.claim(images[1:2], uuid4(), top_up_to=9, lane="backlog")
+    assert [c.image_id for c in found] == images[:4]
 
 
 def test_older_jobs_come_first_within_a_lane(engine: sa.Engine) -> None:
@@ -328,3 +370,51 @@ def test_jobs_are_found_however_many_items_they_have(engine: sa.Engine) -> None:
         told = connection.execute(sa.text(f"EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) {JOBS.text}")).scalars()
         read = Counter("Seq Scan on work_items" in line for line in told)
     assert not read[True]
+
+
+# --- several at once
+
+
+def test_an_ingest_a_retry_and_a_resume_at_once_do_not_deadlock(engine: sa.Engine) -> None:
+    images, version = add_images(engine, 8000), add_version(engine).id
+    job = plan(engine, images[:6000], version)
+    execute(engine, "UPDATE work_items SET published_at = now()")
+    execute(
+        engine,
+        "UPDATE work_items SET state = 'quarantined', error_code = 'x', error_reason = 'x' WHERE image_id % 2 = 0",
+    )
+    together = Barrier(3)
+
+    def ingest() -> int:
+        added = 0
+        together.wait()
+        for start in range(0, len(images), 256):
+            with engine.begin() as connection:
+                added += Ledger.plan(connection, job, images[start : start + 256][::-1], [version])
+        return added
+
+    def retry() -> int:
+        together.wait()
+        with engine.begin() as connection:
+            return jobs.retry(connection)
+
+    def pause_and_resume() -> None:
+        together.wait()
+        for action in ("pause", "resume") * 3:
+            act(engine, job, action)
+
+    with ThreadPoolExecutor(3) as pool:
+        added, reopened, _ = pool.submit(ingest), pool.submit(retry), pool.submit(pause_and_resume).result()
+        assert (added.result(), reopened.result()) == (2000, 3000)
+
+
+def test_planning_what_is_there_neither_writes_nor_locks(engine: sa.Engine) -> None:
+    images, version = add_images(engine, 20), add_version(engine).id
+    job, made = plan(engine, images, version), make_ledger(engine)
+    before = rows(engine, "SELECT ctid::text, xmin::text FROM work_items ORDER BY 1")
+    with engine.begin() as connection:
+        assert Ledger.plan(connection, job, images, [version]) == 0
+        claimed = made.claim(images[:5], token := uuid4())
+        assert len(claimed) == 5
+    made.release(token)
+    assert len(set(before) & set(rows(engine, "SELECT ctid::text, xmin::text FROM work_items"))) == 15

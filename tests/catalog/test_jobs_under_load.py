@@ -115,9 +115,9 @@ class Shop:
         with self.engine.begin() as connection:
             return jobs.plan_existing(connection, version.id, version.key, lane=lane)
 
-    def act(self, job: int, action: jobs.Action) -> Progress:
+    def act(self, job: int, action: jobs.Action) -> None:
         with self.engine.begin() as connection:
-            return jobs.act(connection, job, action)
+            jobs.act(connection, job, action)
 
     def see(self, job: int) -> Progress:
         with self.engine.connect() as connection:
