@@ -17,6 +17,7 @@ ATTRIBUTE = "attributes."
 DIGITS = 100  # before or behind the point; Postgres takes more, but not any number of them
 OPERATORS = {"=", "!=", "~", "<", "<=", ">", ">="}
 _FORM = re.compile(r"\s*(?P<field>[^=!~<>]+?)\s*(?P<operator>!=|<=|>=|[=~<>])\s*(?P<value>.*?)\s*", re.DOTALL)
+_NUMERAL = r"^\s*-?[0-9]{1,50}(\.[0-9]{0,50})?\s*$"
 EXAMPLES = "such as 'brand=Acme', 'category=Shoes|Boots', 'price<20' or 'title~summer'"
 
 
@@ -33,6 +34,8 @@ class Condition:
         column, parameters = self._column(number)
         name = f"f{number}"
         match self.operator:
+            case "=" if self.values == ("",):
+                return f"coalesce({column}::text, '') = ''", parameters
             case "=":
                 return f"{column} = ANY(:{name})", {**parameters, name: self._typed()}
             case "!=":
@@ -40,8 +43,11 @@ class Condition:
             case "~":
                 patterns = [f"%{_literally(value)}%" for value in self.values]
                 return f"{column} ILIKE ANY(:{name})", {**parameters, name: patterns}
+            case other if self.field.startswith(ATTRIBUTE):
+                numeric = f"CASE WHEN {column} ~ '{_NUMERAL}' THEN {column}::numeric END"
+                return f"{numeric} {other} :{name}", {**parameters, name: _number(self.field, self.values[0])}
             case other:
-                return f"{column} {other} :{name}", {**parameters, name: self._typed()[0]}
+                return f"{column} {other} :{name}", {name: self._typed()[0]}
 
     def _column(self, number: int) -> tuple[str, dict[str, object]]:
         if self.field.startswith(ATTRIBUTE):
@@ -92,6 +98,10 @@ def _condition(text: str) -> Condition:
         )
     if operator == "~" and field in (*NUMBERS, *TIMES):
         raise BadFilter(f"{text!r}: ~ looks into text; compare {field} by = != < <= > >=")
+    if operator in ("<", "<=", ">", ">=") and field in TEXTS:
+        raise BadFilter(f"{text!r}: {field} is text; compare it by = != ~")
+    if operator in ("=", "!=") and field in TIMES:
+        raise BadFilter(f"{text!r}: {field} is a moment; compare it by < <= > >=")
     values = tuple(part.strip() for part in value.split("|")) if operator in ("=", "!=", "~") else (value,)
     condition = Condition(field, operator, values)
     condition.sql(0)  # says so where a value is no number or no time

@@ -18,15 +18,16 @@ SAMPLED_MASKS = 40
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """Of one version: `stale` of `photos` lack it. What could not be measured yet is None.
+    """Of one version: `stale` of `photos` lack it, and no job is going to change that; `waiting` are in such jobs.
 
-    `seconds_a_photo` and `ahead_seconds` are of one process; `done_at` is with `processes` of them, once what is
-    `ahead` (photos that other jobs wait for) is done.
+    What could not be measured yet is None. `seconds_a_photo` and `ahead_seconds` are of one process; `done_at` is with
+    `processes` of them, once what is `ahead` (photos that jobs have to do) is done.
     """
 
     model: str
     photos: int
     stale: int
+    waiting: int
     seconds_a_photo: float | None
     measured_photos: int
     ahead: int
@@ -49,8 +50,12 @@ def forecast(
     products: Filter | None = None,
     processes: int | None = None,
     lane: Lane = "backlog",
+    chunk_size: int = 1,
 ) -> Forecast:
-    """Nothing is changed. `processes` is how many will work; without it, as many as did so lately."""
+    """Nothing is changed. `processes` is how many will work; without it, as many as did so lately.
+
+    A message of `chunk_size` photos is worked off by one process: of a few messages not every process gets one.
+    """
     photos, stale = jobs.stale(connection, version.id, products)
     rate = rates.measured(connection, [version.id])
     others = rates.of_all(connection)
@@ -60,11 +65,13 @@ def forecast(
     done_at = None
     if rate and hands and ahead_seconds is not None:
         now: datetime = connection.execute(sa.text("SELECT now()")).scalar_one()
-        done_at = now + timedelta(seconds=(ahead_seconds + stale * rate.seconds) / hands)
+        at_it = min(hands, -(-stale // chunk_size)) or 1
+        done_at = now + timedelta(seconds=ahead_seconds / hands + stale * rate.seconds / at_it)
     return Forecast(
         model=version.key,
         photos=photos,
         stale=stale,
+        waiting=jobs.waiting(connection, version.id, products),
         seconds_a_photo=rate.seconds if rate else None,
         measured_photos=rate.photos if rate else 0,
         ahead=ahead,

@@ -25,7 +25,8 @@ ACTIONS: dict[Action, tuple[set[JobState], str | None]] = {
     "resume": ({"paused"}, None),
     "cancel": ({"adding", "running", "paused"}, "cancelled"),
 }
-STALLED = 60.0  # seconds without an item that was finished
+# Seconds without a finished item, where no worker holds any, and where one does: a large batch takes its time.
+STALLED, SLOW = 60.0, 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,10 @@ class Progress:
         if self.kind == "retrain" or self.state != "running":
             return ""
         silent = (self.seen_at - (self.last_finished_at or self.created_at)).total_seconds()
-        if silent < STALLED or (self.workers_busy and not self.leased):  # it waits behind others
+        waits = not self.leased and (
+            self.workers_busy or not self.pending
+        )  # behind others, or for the next try
+        if waits or silent < (SLOW if self.leased else STALLED):
             return ""
         why = (
             "workers hold photos and finish none: see their log"
@@ -162,7 +166,7 @@ def failure_codes(connection: sa.Connection, job_id: int) -> dict[str, int]:
 def act(connection: sa.Connection, job_id: int, action: Action) -> None:
     """Pause, resume or cancel a job, in the same time however many items it has.
 
-    Workers end the chunk they hold and begin nothing more; of a cancelled job the rest is given up by `Ledger.cancel`.
+    Workers end the batch in hand and begin nothing more; of a cancelled job the rest is given up by `Ledger.cancel`.
     Raises UnknownJob, JobInOtherState.
     """
     row = connection.execute(_STATE, {"job_id": job_id}).one_or_none()  # one after the other
@@ -174,7 +178,7 @@ def act(connection: sa.Connection, job_id: int, action: Action) -> None:
     allowed, held = ACTIONS[action]
     was_paused = action == "resume" and row.held == "paused"  # and its last photos were done meanwhile
     if state not in allowed and not was_paused:
-        raise JobInOtherState(f"job {job_id} is {state}: {_INSTEAD[state]}")
+        raise JobInOtherState(f"job {job_id} is {state}: {_INSTEAD[state].format(job=job_id)}")
     connection.execute(sa.update(Job).where(Job.id == job_id).values(held=held))
     if action == "resume":  # messages that were delivered meanwhile are spent; one too many does nothing
         connection.execute(_UNPUBLISH, {"job_id": job_id})
@@ -211,13 +215,22 @@ _UNPUBLISH = sa.text(
 )
 
 _INSTEAD: dict[JobState, str] = {
-    "finished": "nothing of it is left; what failed is tried again by `tagmill jobs retry`",
+    "finished": "nothing of it is left",
     "cancelled": "ask for the work anew, by `tagmill ingest` or `tagmill process`",
     "cancelling": "workers are ending what they hold of it",
-    "paused": "go on with it by `tagmill jobs resume`",
+    "paused": "go on with it by `tagmill jobs resume {job}`",
     "running": "it is not on hold",
     "adding": "it is not on hold",
 }
+
+
+def check_may_retry(connection: sa.Connection, job_id: int) -> None:
+    """Raises UnknownJob, JobInOtherState."""
+    (found,) = progress(connection, job_id=job_id)
+    if found.state in ("cancelled", "cancelling"):
+        raise JobInOtherState(
+            f"job {job_id} was cancelled, its failures are not tried again: ask for the work anew, by `tagmill process`"
+        )
 
 
 def check_not_cancelled(connection: sa.Connection, job_id: int) -> None:
@@ -297,6 +310,16 @@ def plan_existing(
     added = connection.execute(statement, {**parameters, **narrowed}).rowcount
     close(connection, job_id, {"photos": added})
     return job_id, added
+
+
+def waiting(connection: sa.Connection, version_id: int, products: Filter | None = None) -> int:
+    """How many photos some job will run the version over; of `products` only."""
+    meant, parameters = (products or Filter()).of_image("w.image_id")
+    query = f"""
+        SELECT count(*) FROM work_items w
+        WHERE w.model_version_id = :version_id AND w.state IN ('pending', 'retry', 'leased') AND {meant}
+    """
+    return int(connection.scalar(sa.text(query), {**parameters, "version_id": version_id}) or 0)
 
 
 def stale(connection: sa.Connection, version_id: int, products: Filter | None = None) -> tuple[int, int]:

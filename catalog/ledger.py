@@ -28,6 +28,7 @@ from catalog.ledger_sql import (
     HEARTBEAT,
     JOBS,
     LEASE,
+    ON_HOLD,
     PLAN,
     POSTPONE,
     PUBLISH,
@@ -199,6 +200,11 @@ class Ledger:
         """Prolong the lease; returns how many items the token still holds."""
         with self._engine.begin() as connection:
             return connection.execute(HEARTBEAT, {"token": token, "lease": self._lease}).rowcount
+
+    def on_hold(self, token: UUID) -> bool:
+        """Whether the token still holds anything of a job that was paused or cancelled."""
+        with self._engine.connect() as connection:
+            return bool(connection.scalar(ON_HOLD, {"token": token}))
 
     def settle(self, token: UUID, outcomes: Sequence[Outcome]) -> int:
         """Write results and outcomes in one transaction, for the items that `token` still holds.

@@ -163,6 +163,13 @@ HEARTBEAT = sa.text(
     """
 )
 
+ON_HOLD = sa.text(
+    """
+    SELECT EXISTS (SELECT FROM work_items w JOIN jobs j ON j.id = w.job_id
+                   WHERE w.lease_token = :token AND w.state = 'leased' AND j.held IS NOT NULL)
+    """
+)
+
 # The order keeps a settlement and a release of the same token from waiting for each other.
 FENCE = sa.text(
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from itertools import accumulate
 
 import sqlalchemy as sa
 
@@ -43,8 +44,10 @@ def of_all(connection: sa.Connection) -> Rate | None:
 
 
 def processes(connection: sa.Connection) -> int:
-    """Worker processes that finished a chunk in the last quarter of an hour."""
-    return int(connection.scalar(_PROCESSES) or 0)
+    """How many processes worked at once in the last quarter of an hour, at most; restarts count once."""
+    rows = connection.execute(_LATELY).all()
+    changes = sorted([(row.began, 1) for row in rows] + [(row.finished_at, -1) for row in rows])
+    return max(accumulate(change for _, change in changes), default=0)
 
 
 _SUMS = "SELECT coalesce(sum(seconds), 0)::float8 AS seconds, coalesce(sum(photos), 0)::int AS photos"
@@ -63,8 +66,11 @@ _OF_ALL = sa.text(
     f"{_SUMS} FROM (SELECT seconds, photos FROM chunk_runs ORDER BY finished_at DESC LIMIT :enough) newest"
 )
 
-_PROCESSES = sa.text(
-    "SELECT count(DISTINCT worker) FROM chunk_runs WHERE finished_at > now() - interval '15 minutes'"
+_LATELY = sa.text(
+    """
+    SELECT finished_at - seconds * interval '1 second' AS began, finished_at FROM chunk_runs
+    WHERE finished_at > now() - interval '15 minutes' ORDER BY finished_at DESC LIMIT 2000
+    """
 )
 
 # A few at a time, so that no chunk waits for a month of them.

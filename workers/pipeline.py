@@ -122,10 +122,7 @@ class Pipeline:
         sides = _sides(loaded)
         size = self._store_batch if max(sides) <= LARGE_SIDE else max(1, self._store_batch // 4)
         for n, batch in enumerate(metrics.timed("wait", self._fetcher.batches(claimed, size, sides))):
-            if self._pulse.ending():
-                break
-            if n > 0 and lane == "backlog" and self._makes_way():
-                metrics.MADE_WAY.inc()
+            if self._pulse.ending() or (n > 0 and self._leaves(token, lane)):
                 break
             metrics.BATCH_PHOTOS.observe(len(batch))
             worked += len(batch)
@@ -137,6 +134,15 @@ class Pipeline:
         refused += sum(future.result() for future in waiting)
         self._give_back(token)  # what was not begun, or claimed by a commit whose answer was lost
         return Report(len(claimed), worked, refused, time.perf_counter() - started, versions)
+
+    def _leaves(self, token: UUID, lane: Lane) -> bool:
+        """Whether the rest of the chunk is to be given back: its job was paused or cancelled, or fresh photos wait."""
+        if patiently(lambda: self._ledger.on_hold(token)):
+            return True
+        if lane == "backlog" and self._makes_way():
+            metrics.MADE_WAY.inc()
+            return True
+        return False
 
     def _watched(self, results: Iterable[T]) -> Iterator[T]:
         for result in results:

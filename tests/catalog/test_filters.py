@@ -25,7 +25,10 @@ def shop(engine: sa.Engine) -> sa.Engine:
         add_product(engine, sku, [image])
         columns = ", ".join(f"{name} = :{name}" for name in PRODUCTS[sku])
         execute(engine, f"UPDATE products SET {columns} WHERE sku = :sku", sku=sku, **PRODUCTS[sku])
-    execute(engine, """UPDATE products SET attributes = '{"season": "SS26", "a b": "x"}' WHERE sku = 'A'""")
+    execute(
+        engine,
+        """UPDATE products SET attributes = '{"season": "SS26", "a b": "x", "stock": "2"}' WHERE sku = 'A'""",
+    )
     return engine
 
 
@@ -61,7 +64,11 @@ def meant(engine: sa.Engine, *conditions: str) -> str:
         (("attributes.season!=SS26",), "BC"),
         (("created_at>=2020-01-01",), "ABC"),
         (("created_at<2020-01-01",), ""),
-        (("brand=",), ""),
+        (("brand=",), "C"),
+        (("attributes.season=",), "BC"),
+        (("attributes.stock<3",), "A"),
+        (("attributes.stock>=2.5",), ""),
+        (("attributes.season<3",), ""),
         (("sku=none",), ""),
     ],
 )
@@ -91,6 +98,9 @@ def test_values_and_attribute_names_are_data(shop: sa.Engine) -> None:
         ("price<1e200000", "compared with a number"),
         ("price~9", "~ looks into text"),
         ("created_at>yesterday", "compared with a time such as"),
+        ("created_at=2026-11-29", "is a moment; compare it by < <= > >="),
+        ("title<5", "title is text; compare it by = != ~"),
+        ("attributes.stock<few", "compared with a number"),
     ],
 )
 def test_what_does_not_parse_is_named(text: str, said: str) -> None:

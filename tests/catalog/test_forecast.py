@@ -44,10 +44,13 @@ def test_a_rate_is_that_of_just_these_versions_by_their_newest_chunks(engine: sa
         assert rates.measured(connection, [1, 2]) == Rate(pytest.approx(0.15), 400)  # type: ignore[arg-type]
         assert rates.measured(connection, [1]) == Rate(1.0, 10)
         assert rates.measured(connection, [3]) is None
-        assert rates.processes(connection) == 2
-    execute(engine, "UPDATE chunk_runs SET finished_at = now() - interval '1 hour' WHERE worker = 'a'")
+        assert rates.processes(connection) == 3  # at once
+    execute(engine, "UPDATE chunk_runs SET finished_at = now() - interval '2 minutes' WHERE worker = 'a'")
     with engine.connect() as connection:
-        assert rates.processes(connection) == 1
+        assert rates.processes(connection) == 2  # before the restart there was one, which counts no more
+    execute(engine, "UPDATE chunk_runs SET finished_at = now() - interval '1 hour'")
+    with engine.connect() as connection:
+        assert rates.processes(connection) == 0
 
 
 def test_old_measurements_are_dropped_along_with_new_ones(engine: sa.Engine) -> None:
@@ -74,7 +77,7 @@ def test_a_forecast_counts_what_lacks_the_version_and_what_waits_before_it(
     ran(engine, "a", 100, 40.0, version.id)
     ran(engine, "b", 100, 160.0, other.id)
     found = see(engine, store, version)
-    assert (found.photos, found.stale, found.ahead) == (50, 45, 11)
+    assert (found.photos, found.stale, found.waiting, found.ahead) == (50, 45, 5, 11)
     assert found.seconds_a_photo == pytest.approx(0.4)
     assert found.ahead_seconds == pytest.approx(11 * 1.0)
     assert found.seconds == pytest.approx(45 * 0.4)
@@ -83,6 +86,9 @@ def test_a_forecast_counts_what_lacks_the_version_and_what_waits_before_it(
     assert found.done_at is not None
     left = (found.done_at - datetime.now(UTC)) / timedelta(seconds=1)
     assert left == pytest.approx((11 + 18) / 2, abs=2)
+    few = see(engine, store, version, chunk_size=64)  # one message, for one process
+    assert few.done_at is not None
+    assert (few.done_at - found.done_at) / timedelta(seconds=1) == pytest.approx(18 / 2, abs=1)
     shoes = see(engine, store, version, products=filters.parse(["category=Shoes"]), processes=4)
     assert (shoes.photos, shoes.stale, shoes.processes) == (20, 15, 4)
     assert see(engine, store, version, lane="fresh").ahead == 0

@@ -98,6 +98,18 @@ def test_a_resumed_job_goes_on_where_it_stood(engine: sa.Engine) -> None:
     assert rows(engine, "SELECT max(attempts), count(*) FROM work_items") == [(1, 6)]
 
 
+def test_a_worker_hears_that_a_job_it_holds_was_put_on_hold(engine: sa.Engine) -> None:
+    images, version = add_images(engine, 4), add_version(engine).id
+    job, _ = plan(engine, images[:2], version), plan(engine, images[2:], version)
+    made = make_ledger(engine)
+    made.claim(images[:2], mine := uuid4())
+    made.claim(images[2:], other := uuid4())
+    act(engine, job, "pause")
+    assert (made.on_hold(mine), made.on_hold(other)) == (True, False)
+    made.release(mine)
+    assert not made.on_hold(mine)
+
+
 def test_a_photo_of_two_jobs_is_seen_for_the_one_that_is_not_on_hold(engine: sa.Engine) -> None:
     images, versions = add_images(engine, 3), [add_version(engine, name).id for name in "ab"]
     paused, running = plan(engine, images, versions[0]), plan(engine, images, versions[1])
@@ -349,14 +361,31 @@ def test_older_jobs_come_first_within_a_lane(engine: sa.Engine) -> None:
 
 
 def test_a_job_that_stands_still_is_told_with_the_likely_reason(engine: sa.Engine) -> None:
-    images, version = add_images(engine, 2), add_version(engine).id
+    images, version = add_images(engine, 3), add_version(engine).id
     with engine.begin() as connection:
         job, _ = jobs.plan_existing(connection, version, "product-type@1")
+    ago = "UPDATE jobs SET created_at = now() - :minutes * interval '1 minute'"
     assert not progress(engine, job).warning
-    execute(engine, "UPDATE jobs SET created_at = created_at - interval '10 minutes'")
-    assert "for 10 min; no worker holds any of it" in progress(engine, job).warning
-    make_ledger(engine).claim(images, uuid4())
+    execute(engine, ago, minutes=2)
+    assert "for 2 min; no worker holds any of it" in progress(engine, job).warning
+    made = make_ledger(engine)
+    made.claim(images[:1], token := uuid4())
+    assert not progress(engine, job).warning  # a batch takes its time
+    execute(engine, ago, minutes=6)
     assert "workers hold photos and finish none" in progress(engine, job).warning
+    made.release(token, timedelta(minutes=5))
+    execute(engine, "UPDATE work_items SET state = 'retry'")
+    assert not progress(engine, job).warning  # they wait for their next try
+
+
+def test_a_job_that_waits_behind_others_does_not_stand_still(engine: sa.Engine) -> None:
+    images, version = add_images(engine, 2), add_version(engine).id
+    plan(engine, images[:1], version)
+    with engine.begin() as connection:
+        job, _ = jobs.plan_existing(connection, version, "product-type@1")
+    execute(engine, "UPDATE jobs SET created_at = now() - interval '1 hour'")
+    make_ledger(engine).claim(images[:1], uuid4())
+    assert not progress(engine, job).warning
 
 
 def test_jobs_are_found_however_many_items_they_have(engine: sa.Engine) -> None:

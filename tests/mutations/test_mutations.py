@@ -132,6 +132,27 @@ MUTATIONS = (
         "tests/catalog/test_ledger.py::test_a_result_that_cannot_be_written_rolls_back_its_whole_batch",
     ),
     Mutation(
+        "a job on hold is worked on",
+        "catalog/ledger_sql.py",
+        '_RUNS = "EXISTS (SELECT FROM jobs j WHERE j.id = job_id AND j.held IS NULL)"',
+        '_RUNS = "true"',
+        "tests/catalog/test_jobs.py::test_of_a_paused_job_nothing_more_is_begun",
+    ),
+    Mutation(
+        "what is left of a cancelled job stays",
+        "catalog/ledger.py",
+        "        cancelled = self.cancel()\n",
+        "        cancelled = 0\n",
+        "tests/catalog/test_jobs.py::test_what_a_dead_worker_held_of_a_cancelled_job_is_given_up",
+    ),
+    Mutation(
+        "the backlog never has its turn",
+        "workers/lanes.py",
+        "turn = self._in_a_row >= FRESH_IN_A_ROW",
+        "turn = False",
+        "tests/workers/test_lanes.py::test_what_is_fresh_is_asked_for_first_until_it_was_so_some_times_in_a_row",
+    ),
+    Mutation(
         "no watchdog",
         "workers/watchdog.py",
         "                os.kill(pid, signal.SIGKILL)\n                REPLACED",

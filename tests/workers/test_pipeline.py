@@ -379,3 +379,17 @@ def test_a_fresh_chunk_makes_way_for_nobody(bench: Bench) -> None:
     report = bench.pipeline(makes_way=lambda: True).run(images, "fresh")
     assert (report.images, report.worked, report.versions) == (20, 20, frozenset(bench.versions))
     assert all({state for state, _ in states} == {"done"} for states in bench.states().values())
+
+
+def test_a_chunk_of_a_job_that_is_put_on_hold_ends_after_its_batch(bench: Bench) -> None:
+    images = [bench.add(RED) for _ in range(24)]
+
+    def pause(_: Tensor) -> None:
+        with bench.engine.begin() as connection:
+            connection.execute(sa.text("UPDATE jobs SET held = 'paused'"))
+
+    bench.before = pause
+    assert bench.pipeline().run(images, "fresh").worked == 8
+    found = Counter(state for states in bench.states().values() for state, _ in states)
+    assert found == {"done": 8, "retry": 16}
+    assert bench.ledger.publishable(100) == []

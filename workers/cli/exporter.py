@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from workers.cli.console import err
+from workers.embedded.errors import ServiceError
 from workers.runtime import Runtime
 from workers.settings import settings
 
@@ -37,6 +38,11 @@ def exporter(
     if once:
         print(generate_latest(found).decode(), end="")
         return
-    _, thread = start_http_server(port, address, found)
+    try:
+        _, thread = start_http_server(port, address, found)
+    except OSError as error:
+        raise ServiceError(
+            f"cannot listen on {address}:{port}: {error.strerror}; choose another --port"
+        ) from None
     err.print(f"http://{address}:{port}/metrics, until Ctrl-C")
     thread.join()

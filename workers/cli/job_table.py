@@ -27,8 +27,13 @@ def jobs_table(progress: Sequence[Progress]) -> RenderableType:
         state = Text(p.state + (" (fresh)" if p.lane == "fresh" else ""), COLOURS.get(p.state, ""))
         left = duration(p.seconds_left if p.goes_on else 0 if p.state == "finished" else None)
         made.add_row(str(p.job_id), escape(_short(p.subject)), state, *(f"{n:,}" for n in counts), rate, left)
-        if p.leased or p.retry:
-            made.add_row("", f"[dim]{p.leased:,} with workers, {p.retry:,} to be tried again[/dim]")
+        notes = (
+            (p.leased, "with workers"),
+            (p.retry, "given back or to be tried again"),
+            (p.cancelled, "given up"),
+        )
+        if told := ", ".join(f"{count:,} {what}" for count, what in notes if count):
+            made.add_row("", f"[dim]{told}[/dim]")
         if p.warning:
             made.add_row("", Text(p.warning, "yellow"))
     return made

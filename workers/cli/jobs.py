@@ -28,7 +28,10 @@ def list_(
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="The newest so many.")] = 20,
     as_json: JsonFlag = False,
 ) -> None:
-    """The newest jobs: how far each is, its rate, the time left, and a warning where one stands still."""
+    """The newest jobs: how far each is, its rate, the time left, and a warning where one stands still.
+
+    Items are photos, each for one model. Example: tagmill jobs list -n 5
+    """
     with Runtime(settings()).engine.connect() as connection:
         found = catalog_jobs.progress(connection, limit=limit)
     if as_json:
@@ -103,7 +106,7 @@ def retry(
     products = filters.parse(where or ())
     with runtime.engine.begin() as connection:
         if job is not None:
-            catalog_jobs.check_not_cancelled(connection, job)
+            catalog_jobs.check_may_retry(connection, job)
         version = versions.find(connection, model).id if model else None
         reopened = catalog_jobs.retry(
             connection, job_id=job, code=code, version_id=version, products=products
@@ -114,7 +117,7 @@ def retry(
     elif reopened:
         out.print(f"{reopened:,} items are tried again; next: [bold]tagmill worker --drain[/bold]")
     else:
-        out.print("no failure fits; [bold]tagmill status[/bold] shows the latest")
+        out.print("no photo in quarantine fits; rows that an ingest refused are mended in its manifest")
 
 
 def _act(job: int, action: Action, as_json: bool) -> None:

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from catalog import filters, sample, versions
+from catalog import filters, jobs, sample, versions
+from catalog.errors import CatalogError
 from catalog.forecast import Forecast, forecast
 from catalog.sample import Found
 from workers.cli.console import duration, err, out, print_json, size, table
 from workers.cli.options import JsonFlag, WhereOption
 from workers.runtime import Runtime
 from workers.settings import settings
+
+
+class NothingToSample(CatalogError):
+    """Ask for photos that lack the model's results."""
 
 
 def register(app: typer.Typer) -> None:
@@ -37,8 +44,8 @@ def plan(
 ) -> None:
     """Tell how many photos lack a model's results, how long a run would take, and what it would store.
 
-    Nothing is planned, but for the sample, whose results stay. Times are measured: a version that never ran
-    is measured by --sample.
+    Only told: no work is made. Times are those of earlier runs; a version that never ran is measured by --sample, which
+    needs a running worker, and whose results stay.
 
     Example: tagmill plan shoes@2 --where category=Shoes --sample 200
     """
@@ -49,11 +56,22 @@ def plan(
     found: list[Found] = []
     failed = 0
     if sample_size is not None:
+        with runtime.engine.connect() as connection:
+            _, lacking = jobs.stale(connection, version.id, products)
+        if not lacking:
+            raise NothingToSample(f"no photo that is meant lacks {version.key}: there is nothing to sample")
         job, failed = _sampled(runtime, version, sample_size, products)
         with runtime.engine.connect() as connection:
             found = sample.found_by_job(connection, job)
     with runtime.engine.connect() as connection:
-        seen = forecast(connection, runtime.store, version, products=products, processes=processes)
+        seen = forecast(
+            connection,
+            runtime.store,
+            version,
+            products=products,
+            processes=processes,
+            chunk_size=runtime.settings.chunk_size,
+        )
     if as_json:
         more = {
             "seconds": seen.seconds,
@@ -63,7 +81,7 @@ def plan(
         return
     if sample_size is not None:
         _print_sample(found, failed)
-    _print(seen)
+    _print(seen, " ".join(f"--where {shlex.quote(condition)}" for condition in where or ()))
 
 
 def _sampled(
@@ -74,13 +92,19 @@ def _sampled(
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=err, transient=True) as bar:
-        task = bar.add_task(f"sample of {version.key}", total=None)
+        task = bar.add_task(f"sample of {version.key}, in the hands of a worker", total=None)
         done = run_sample(
             runtime,
             version,
             count,
             products,
-            lambda seen: bar.update(task, completed=seen.closed, total=seen.items),
+            lambda seen: bar.update(
+                task,
+                completed=seen.closed,
+                total=seen.items,
+                description=f"job {seen.job_id}, sample of {version.key}"
+                + ("" if seen.leased or seen.closed else ": waits for a worker"),
+            ),
         )
     return done.job_id, done.quarantined
 
@@ -95,8 +119,11 @@ def _print_sample(found: list[Found], failed: int) -> None:
     out.print()
 
 
-def _print(seen: Forecast) -> None:
-    out.print(f"[bold]{seen.stale:,} of {seen.photos:,} photos[/bold] lack {seen.model}")
+def _print(seen: Forecast, where: str) -> None:
+    of = "photos that are meant" if where else "photos"
+    out.print(f"[bold]{seen.stale:,} of {seen.photos:,} {of}[/bold] lack {seen.model}")
+    if seen.waiting:
+        out.print(f"{seen.waiting:,} more wait for it in jobs that are there: tagmill jobs list")
     if not seen.stale:
         return
     if seen.seconds is None or seen.seconds_a_photo is None:
@@ -111,7 +138,7 @@ def _print(seen: Forecast) -> None:
         _print_end(seen)
     if seen.mask_bytes:
         out.print(f"{size(seen.mask_bytes)} of masks")
-    out.print(f"go: [bold]tagmill process {seen.model}[/bold]")
+    out.print(f"go: [bold]tagmill process {escape(f'{seen.model} {where}'.strip())}[/bold]", soft_wrap=True)
 
 
 def _print_end(seen: Forecast) -> None:
@@ -124,6 +151,8 @@ def _print_end(seen: Forecast) -> None:
         out.print(f"no time of its end: {why}; --processes N assumes some")
         return
     local = seen.done_at.astimezone()
+    takes = duration((seen.done_at - datetime.now(UTC)).total_seconds())
+    hands = "1 process" if seen.processes == 1 else f"{seen.processes} processes"
     day = "" if local.date() == datetime.now().astimezone().date() else f" on {local:%Y-%m-%d}"
     behind = f", behind {seen.ahead:,} photos that wait already" if seen.ahead else ""
-    out.print(f"done at {local:%H:%M}{day} with {seen.processes} processes{behind}, if it starts now")
+    out.print(f"done in {takes}, at {local:%H:%M %Z}{day}, with {hands}{behind}, if it starts now")
