@@ -40,6 +40,7 @@ def _logs(**_: Any) -> None:
 @worker_init.connect  # type: ignore[untyped-decorator]
 def _before_the_processes(**_: Any) -> None:
     _pulses.append(Pulse.create(home() / "pulse"))
+    os.environ[metrics.OF_HOST] = str(os.getpid())
 
 
 @worker_ready.connect  # type: ignore[untyped-decorator]

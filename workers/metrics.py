@@ -22,8 +22,12 @@ T = TypeVar("T")
 
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 
-# Before prometheus_client is imported: that is when it looks. A child finds its host's folder in its environment.
-if FOLDER not in os.environ:
+OF_HOST = (
+    "TAGMILL_METRICS_OF"  # a host's process id, for those of its children that are spawned and not forked
+)
+
+# Before prometheus_client is imported: that is when it looks. Each host has a folder of its own, whoever started it.
+if os.environ.get(OF_HOST) != str(os.getppid()):
     for left in Path(tempfile.gettempdir()).glob("tagmill-metrics-*-*"):  # by a process that was killed
         if not is_alive(int(left.name.split("-")[2])):
             shutil.rmtree(left, ignore_errors=True)

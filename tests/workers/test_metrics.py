@@ -83,6 +83,23 @@ def test_a_host_adds_up_its_processes_and_remembers_what_the_dead_counted() -> N
     assert not Path(folder.strip()).exists()
 
 
+HOST = """
+import os, subprocess, sys
+from workers import metrics
+ask = [sys.executable, "-c", "import os; from workers import metrics; print(os.environ[metrics.FOLDER])"]
+print(os.environ[metrics.FOLDER])
+subprocess.run(ask, check=True)
+os.environ[metrics.OF_HOST] = str(os.getpid())
+subprocess.run(ask, check=True)
+"""
+
+
+def test_a_process_counts_in_its_hosts_folder_and_a_host_in_its_own() -> None:
+    done = subprocess.run([sys.executable, "-u", "-c", HOST], capture_output=True, text=True, check=True)
+    host, other_host, spawned = done.stdout.split()
+    assert spawned == host != other_host
+
+
 class Queue:
     def depth(self, lane: Lane) -> int:
         return {"fresh": 1, "backlog": 7}[lane]
