@@ -21,15 +21,14 @@ from workers.pulse import is_alive
 T = TypeVar("T")
 
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
-
-OF_HOST = (
-    "TAGMILL_METRICS_OF"  # a host's process id, for those of its children that are spawned and not forked
-)
+OF_HOST = "TAGMILL_METRICS_OF"
+"""A host's process id, for those of its children that are spawned and not forked."""
 
 # Before prometheus_client is imported: that is when it looks. Each host has a folder of its own, whoever started it.
 if os.environ.get(OF_HOST) != str(os.getppid()):
-    for left in Path(tempfile.gettempdir()).glob("tagmill-metrics-*-*"):  # by a process that was killed
-        if not is_alive(int(left.name.split("-")[2])):
+    for left in Path(tempfile.gettempdir()).glob("tagmill-metrics-*-*"):
+        pid = left.name.split("-")[2]
+        if pid.isdigit() and not is_alive(int(pid)):  # it was killed
             shutil.rmtree(left, ignore_errors=True)
     os.environ[FOLDER] = tempfile.mkdtemp(prefix=f"tagmill-metrics-{os.getpid()}-")
 

@@ -29,7 +29,7 @@ class Settings(BaseSettings):
     s3_secret_key: SecretStr
     s3_bucket: str = "tagmill"
 
-    queue: str = Field("tagmill", description="name of the Redis list that carries chunks of image ids")
+    queue: str = Field("tagmill", description="what the names of the queues in Redis begin with")
     chunk_size: int = Field(128, ge=1, le=4096, description="images a message")
     store_batch: int = Field(32, ge=1, le=1024, description="images a Postgres transaction")
     fetch_threads: int = Field(4, ge=1, le=128, description="threads that fetch and decode, a process")
