@@ -18,7 +18,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from catalog import jobs
+from catalog import holds, jobs
 from catalog.acceptance import Taken, accept, forget_errors, known_photos, record_errors
 from catalog.asset_store import CONTENT_TYPES, AssetStore, image_key
 from catalog.error_report import ErrorReport
@@ -252,7 +252,7 @@ class Ingest:
                 return
             assert summary.job_id is not None
             with connection.begin():
-                jobs.check_not_cancelled(connection, summary.job_id)
+                holds.check_not_cancelled(connection, summary.job_id)
                 accepted = accept(connection, summary.job_id, batch.taken, self._version_ids)
                 record_errors(connection, summary.job_id, location, batch.errors)
         summary.products_new += accepted.products_new

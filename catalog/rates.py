@@ -22,11 +22,9 @@ class Rate:
     photos: int
 
 
-def record(
-    connection: sa.Connection, worker: str, photos: int, seconds: float, version_ids: Collection[int]
-) -> None:
+def record(connection: sa.Connection, photos: int, seconds: float, version_ids: Collection[int]) -> None:
     """One process ran `photos` through these versions; rows that are old are dropped along with it."""
-    row = {"worker": worker, "photos": photos, "seconds": seconds, "version_ids": sorted(version_ids)}
+    row = {"photos": photos, "seconds": seconds, "version_ids": sorted(version_ids)}
     connection.execute(sa.insert(ChunkRun).values(row))
     connection.execute(_PRUNE, {"days": KEPT_DAYS})
 

@@ -237,7 +237,6 @@ class ChunkRun(Base):
 
     __tablename__ = "chunk_runs"
     id: Mapped[int] = mapped_column(sa.Identity(always=True), primary_key=True)
-    worker: Mapped[str]
     photos: Mapped[int] = mapped_column(sa.Integer)
     seconds: Mapped[float] = mapped_column(sa.REAL, comment="of one process, loading of networks left out")
     version_ids: Mapped[list[int]] = mapped_column(ARRAY(sa.BigInteger), comment="ascending")

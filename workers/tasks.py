@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -63,14 +62,9 @@ def _record(report: Report) -> None:
         return
     try:
         with runtime().engine.begin() as connection:
-            rates.record(connection, worker_name(), report.worked, report.seconds, report.versions)
+            rates.record(connection, report.worked, report.seconds, report.versions)
     except SQLAlchemyError as error:
         log.warning("rate not recorded", error=str(error))
-
-
-def worker_name() -> str:
-    """This process among all that work, wherever they run."""
-    return f"{socket.gethostname()}/{os.getppid()}/{process_index()}"
 
 
 @app.task(name="tagmill.sweep")  # type: ignore[untyped-decorator]

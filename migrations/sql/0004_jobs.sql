@@ -3,7 +3,6 @@
 
 CREATE TABLE chunk_runs (
     id BIGINT GENERATED ALWAYS AS IDENTITY,
-    worker TEXT NOT NULL,
     photos INTEGER NOT NULL,
     seconds REAL NOT NULL,
     version_ids BIGINT[] NOT NULL,

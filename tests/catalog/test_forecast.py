@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 import sqlalchemy as sa
 
-from catalog import filters, jobs, rates
+from catalog import filters, holds, jobs, rates
 from catalog.asset_store import MemoryAssetStore
 from catalog.forecast import Forecast, forecast
 from catalog.outcomes import ItemKey, Stored
@@ -31,21 +31,21 @@ def see(engine: sa.Engine, store: MemoryAssetStore, version: Version, **options:
         return forecast(connection, store, version, **options)  # type: ignore[arg-type]
 
 
-def ran(engine: sa.Engine, worker: str, photos: int, seconds: float, *versions: int) -> None:
+def ran(engine: sa.Engine, photos: int, seconds: float, *versions: int) -> None:
     with engine.begin() as connection:
-        rates.record(connection, worker, photos, seconds, versions)
+        rates.record(connection, photos, seconds, versions)
 
 
 def test_a_rate_is_that_of_just_these_versions_by_their_newest_chunks(engine: sa.Engine) -> None:
-    ran(engine, "a", 100, 10.0, 2, 1)
-    ran(engine, "b", 300, 50.0, 1, 2)
-    ran(engine, "b", 10, 10.0, 1)
+    ran(engine, 100, 10.0, 2, 1)
+    ran(engine, 300, 50.0, 1, 2)
+    ran(engine, 10, 10.0, 1)
     with engine.connect() as connection:
         assert rates.measured(connection, [1, 2]) == Rate(pytest.approx(0.15), 400)  # type: ignore[arg-type]
         assert rates.measured(connection, [1]) == Rate(1.0, 10)
         assert rates.measured(connection, [3]) is None
         assert rates.processes(connection) == 3  # at once
-    execute(engine, "UPDATE chunk_runs SET finished_at = now() - interval '2 minutes' WHERE worker = 'a'")
+    execute(engine, "UPDATE chunk_runs SET finished_at = now() - interval '2 minutes' WHERE photos = 100")
     with engine.connect() as connection:
         assert rates.processes(connection) == 2  # before the restart there was one, which counts no more
     execute(engine, "UPDATE chunk_runs SET finished_at = now() - interval '1 hour'")
@@ -55,11 +55,11 @@ def test_a_rate_is_that_of_just_these_versions_by_their_newest_chunks(engine: sa
 
 def test_old_measurements_are_dropped_along_with_new_ones(engine: sa.Engine) -> None:
     for _ in range(12):
-        ran(engine, "a", 1, 1.0, 1)
+        ran(engine, 1, 1.0, 1)
     execute(engine, "UPDATE chunk_runs SET finished_at = now() - interval '9 days'")
-    ran(engine, "a", 2, 1.0, 1)
+    ran(engine, 2, 1.0, 1)
     assert rows(engine, "SELECT count(*) FROM chunk_runs") == [(3,)]
-    ran(engine, "a", 2, 1.0, 1)
+    ran(engine, 2, 1.0, 1)
     assert rows(engine, "SELECT count(*), min(photos) FROM chunk_runs") == [(2, 2)]
 
 
@@ -74,8 +74,8 @@ def test_a_forecast_counts_what_lacks_the_version_and_what_waits_before_it(
     plan(engine, images[10:16], other.id)
     held = plan(engine, images[20:], other.id)
     execute(engine, "UPDATE jobs SET held = 'paused' WHERE id = :id", id=held)
-    ran(engine, "a", 100, 40.0, version.id)
-    ran(engine, "b", 100, 160.0, other.id)
+    ran(engine, 100, 40.0, version.id)
+    ran(engine, 100, 160.0, other.id)
     found = see(engine, store, version)
     assert (found.photos, found.stale, found.waiting, found.ahead) == (50, 45, 5, 11)
     assert found.seconds_a_photo == pytest.approx(0.4)
@@ -99,7 +99,7 @@ def test_what_was_never_measured_is_not_guessed(engine: sa.Engine, store: Memory
     found = see(engine, store, version)
     assert (found.stale, found.seconds_a_photo, found.seconds, found.done_at) == (5, None, None, None)
     assert found.mask_bytes is None
-    ran(engine, "a", 10, 1.0, version.id)
+    ran(engine, 10, 1.0, version.id)
     execute(engine, "UPDATE chunk_runs SET finished_at = now() - interval '1 day'")
     assert see(engine, store, version).done_at is None  # no worker lately
     assert see(engine, store, version, processes=1).done_at is not None
@@ -155,7 +155,7 @@ def test_what_was_cancelled_counts_as_stale(engine: sa.Engine) -> None:
     images, version = add_images(engine, 4), add_version(engine).id
     job = plan(engine, images, version)
     with engine.begin() as connection:
-        jobs.act(connection, job, "cancel")
+        holds.act(connection, job, "cancel")
     make_ledger(engine).cancel()
     with engine.connect() as connection:
         assert jobs.stale(connection, version) == (4, 4)

@@ -11,9 +11,10 @@ from uuid import uuid4
 import pytest
 import sqlalchemy as sa
 
-from catalog import filters, jobs, ledger
+from catalog import filters, holds, jobs, ledger
 from catalog.errors import JobCancelled, JobInOtherState, UnknownJob
-from catalog.jobs import Action, Progress
+from catalog.holds import Action
+from catalog.jobs import Progress
 from catalog.ledger import Ledger, Swept
 from catalog.ledger_sql import JOBS
 from tests.catalog.shop import (
@@ -34,7 +35,7 @@ NOW = timedelta()
 
 def act(engine: sa.Engine, job: int, action: Action) -> Progress:
     with engine.begin() as connection:
-        jobs.act(connection, job, action)
+        holds.act(connection, job, action)
     return progress(engine, job)
 
 
@@ -194,10 +195,10 @@ def test_what_had_failed_in_a_cancelled_job_can_be_asked_for_again(engine: sa.En
 def test_whoever_adds_to_a_cancelled_job_is_stopped(engine: sa.Engine) -> None:
     job = plan(engine, add_images(engine, 1), add_version(engine).id)
     with engine.begin() as connection:
-        jobs.check_not_cancelled(connection, job)
+        holds.check_not_cancelled(connection, job)
     act(engine, job, "cancel")
     with engine.begin() as connection, pytest.raises(JobCancelled, match=f"job {job} was cancelled"):
-        jobs.check_not_cancelled(connection, job)
+        holds.check_not_cancelled(connection, job)
 
 
 # --- what does not fit
@@ -264,8 +265,8 @@ def test_the_state_that_is_acted_upon_is_that_of_the_view(
         closed=closed,
     )
     with engine.begin() as connection:
-        row = connection.execute(jobs._STATE, {"job_id": job}).one()
-    assert jobs._state(row) == progress(engine, job).state
+        row = connection.execute(holds._STATE, {"job_id": job}).one()
+    assert holds._state(row) == progress(engine, job).state
 
 
 def test_a_job_that_was_done_while_it_was_paused_can_be_resumed(engine: sa.Engine) -> None:

@@ -13,7 +13,7 @@ from uuid import uuid4
 import pytest
 import sqlalchemy as sa
 
-from catalog import jobs, versions
+from catalog import holds, jobs, versions
 from catalog.jobs import Progress
 from catalog.ledger import Chunk, Lane, Ledger
 from catalog.outcomes import ItemKey, Outcome, Quarantined
@@ -115,9 +115,9 @@ class Shop:
         with self.engine.begin() as connection:
             return jobs.plan_existing(connection, version.id, version.key, lane=lane)
 
-    def act(self, job: int, action: jobs.Action) -> None:
+    def act(self, job: int, action: holds.Action) -> None:
         with self.engine.begin() as connection:
-            jobs.act(connection, job, action)
+            holds.act(connection, job, action)
 
     def see(self, job: int) -> Progress:
         with self.engine.connect() as connection:

@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
-from catalog import filters, versions
+from catalog import filters, holds, versions
 from catalog import jobs as catalog_jobs
-from catalog.jobs import Action, Progress
+from catalog.holds import Action
+from catalog.jobs import Progress
 from workers.cli.console import out, print_json
 from workers.cli.job_table import jobs_table, progress_as_dict
 from workers.cli.options import JobFlag, JsonFlag, WhereOption
@@ -106,7 +107,7 @@ def retry(
     products = filters.parse(where or ())
     with runtime.engine.begin() as connection:
         if job is not None:
-            catalog_jobs.check_may_retry(connection, job)
+            holds.check_may_retry(connection, job)
         version = versions.find(connection, model).id if model else None
         reopened = catalog_jobs.retry(
             connection, job_id=job, code=code, version_id=version, products=products
@@ -123,7 +124,7 @@ def retry(
 def _act(job: int, action: Action, as_json: bool) -> None:
     runtime = Runtime(settings())
     with runtime.engine.begin() as connection:
-        catalog_jobs.act(connection, job, action)
+        holds.act(connection, job, action)
     if action == "cancel":
         runtime.ledger.cancel()
     if action == "resume":
