@@ -29,6 +29,8 @@ def act(connection: sa.Connection, job_id: int, action: Action) -> None:
     row = _look(connection, job_id)
     if row.kind == "retrain":
         raise JobInOtherState(f"job {job_id} is a training; stop its trainer instead (docs/labels.md)")
+    if row.kind in ("collect", "statistics") or (row.kind == "export" and action != "cancel"):
+        raise JobInOtherState(f"job {job_id} is of kind {row.kind}: there is nothing to {action} in it")
     state = _state(row)
     allowed, held = ACTIONS[action]
     was_paused = action == "resume" and row.held == "paused"  # and its last photos were done meanwhile

@@ -15,7 +15,8 @@ from catalog.ledger import Lane
 from catalog.ledger_sql import ANEW, GIVEN_UP
 from catalog.tables import Job
 
-JobKind = Literal["ingest", "process", "retrain"]
+JobKind = Literal["ingest", "process", "retrain", "collect", "statistics", "export"]
+WITHOUT_ITEMS: frozenset[JobKind] = frozenset(("retrain", "collect", "statistics", "export"))
 JobState = Literal["adding", "running", "paused", "cancelling", "cancelled", "finished"]
 # Seconds without a finished item, where no worker holds any, and where one does: a large batch takes its time.
 STALLED, SLOW = 60.0, 300.0
@@ -76,7 +77,7 @@ class Progress:
     @property
     def warning(self) -> str:
         """What somebody should look at; empty where work goes on."""
-        if self.kind == "retrain" or self.state != "running":
+        if self.kind in WITHOUT_ITEMS or self.state != "running":
             return ""
         silent = (self.seen_at - (self.last_finished_at or self.created_at)).total_seconds()
         # Behind others, or for its next try.

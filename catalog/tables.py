@@ -16,6 +16,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 OPEN_STATES = ("pending", "leased", "retry")
+JOB_KINDS = ("ingest", "process", "retrain", "collect", "statistics", "export")
 STATES = (*OPEN_STATES, "done", "quarantined", "cancelled")
 
 
@@ -114,6 +115,9 @@ class ModelVersion(Base):
     spec: Mapped[dict[str, Any]]
     metrics: Mapped[dict[str, Any]] = mapped_column(server_default=sa.text("'{}'"))
     created_at: Mapped[datetime] = _now()
+    retired_at: Mapped[datetime | None] = mapped_column(
+        comment="when another took its place; its results are kept for a while"
+    )
 
     __table_args__ = (
         sa.UniqueConstraint("name", "version"),
@@ -124,7 +128,7 @@ class ModelVersion(Base):
 
 
 class Job(Base):
-    """A piece of work someone asked for: an ingest, a model run over photos that are there, a scheduled training."""
+    """A piece of work someone asked for: an ingest, a model run over photos that are there, a training, an export, …"""
 
     __tablename__ = "jobs"
     id: Mapped[int] = mapped_column(sa.Identity(always=True), primary_key=True)
@@ -140,11 +144,21 @@ class Job(Base):
     held: Mapped[str | None] = mapped_column(
         comment="paused or cancelled: no worker begins anything more of it"
     )
+    pause_at: Mapped[datetime | None] = mapped_column(
+        comment="end of its time window: paused from then on, until its schedule is due again"
+    )
+    pace: Mapped[float | None] = mapped_column(comment="photos a second at most")
+    paced_at: Mapped[datetime | None] = mapped_column(comment="until when its pace is used up")
+    ended_at: Mapped[datetime | None] = mapped_column(
+        comment="when all of it was seen to be over, and told to webhooks"
+    )
 
     __table_args__ = (
-        sa.CheckConstraint(_one_of("kind", ("ingest", "process", "retrain")), name="kind"),
+        sa.CheckConstraint(_one_of("kind", JOB_KINDS), name="kind"),
         sa.CheckConstraint(_one_of("lane", ("fresh", "backlog")), name="lane"),
         sa.CheckConstraint(_one_of("held", ("paused", "cancelled")), name="held"),
+        sa.CheckConstraint("pace > 0", name="pace"),
+        sa.Index("ix_jobs_unended", "id", postgresql_where="ended_at IS NULL"),
     )
 
 
@@ -331,3 +345,40 @@ class Override(Base):
     accepted: Mapped[bool]
     author: Mapped[str]
     created_at: Mapped[datetime] = _now()
+
+
+class Webhook(Base):
+    """An address that is told what happens, in requests signed with `secret`."""
+
+    __tablename__ = "webhooks"
+    id: Mapped[int] = mapped_column(sa.Identity(always=True), primary_key=True)
+    url: Mapped[str]
+    secret: Mapped[str]
+    events: Mapped[list[str]]
+    labels: Mapped[list[str]] = mapped_column(
+        server_default=sa.text("'{}'"), comment="those that label.seen tells of"
+    )
+    created_at: Mapped[datetime] = _now()
+
+
+class WebhookDelivery(Base):
+    """Something that happened, to be told to a webhook: the row is the outbox."""
+
+    __tablename__ = "webhook_deliveries"
+    id: Mapped[int] = mapped_column(sa.Identity(always=True), primary_key=True)
+    webhook_id: Mapped[int] = mapped_column(sa.ForeignKey("webhooks.id", ondelete="CASCADE"))
+    event: Mapped[str]
+    key: Mapped[str] = mapped_column(comment="names what happened, so that it is told once")
+    payload: Mapped[dict[str, Any]]
+    state: Mapped[str] = mapped_column(server_default="pending")
+    attempts: Mapped[int] = mapped_column(sa.SmallInteger, server_default="0")
+    next_attempt_at: Mapped[datetime] = _now()
+    last_error: Mapped[str | None]
+    created_at: Mapped[datetime] = _now()
+    delivered_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        sa.UniqueConstraint("webhook_id", "key"),
+        sa.CheckConstraint(_one_of("state", ("pending", "delivered", "failed")), name="state"),
+        sa.Index("ix_webhook_deliveries_due", "next_attempt_at", postgresql_where="state = 'pending'"),
+    )

@@ -145,7 +145,9 @@ def promote(connection: sa.Connection, reference: str) -> tuple[Version, Version
 
 
 def _set_state(connection: sa.Connection, state: str, *conditions: sa.ColumnElement[bool]) -> list[Version]:
-    changed = sa.update(ModelVersion).where(*conditions).values(state=state).returning(*_COLUMNS)
+    retired_at = sa.func.now() if state == "retired" else None
+    values = {"state": state, "retired_at": retired_at}
+    changed = sa.update(ModelVersion).where(*conditions).values(values).returning(*_COLUMNS)
     return [Version(*row) for row in connection.execute(changed)]
 
 
