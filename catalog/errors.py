@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from catalog.promotion import Gaps
+
 
 class CatalogError(Exception):
     """Read the message: it names what was wrong and what to change; nothing else needs repair."""
@@ -60,6 +65,18 @@ class UnknownModel(CatalogError):
 
 class AlreadyServes(CatalogError):
     """Nothing is to be done; or name the version that is to serve, as NAME@VERSION."""
+
+
+class NotCovered(CatalogError):
+    """Run the version over the photos that lack it, as the sentence says; `gaps` counts them. Nothing was changed."""
+
+    def __init__(self, message: str, gaps: Gaps) -> None:
+        super().__init__(message)
+        self.gaps = gaps
+
+
+class NoWayBack(CatalogError):
+    """Promote the version that is to serve, as NAME@VERSION, once it has its results."""
 
 
 class LabelsError(CatalogError):

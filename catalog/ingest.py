@@ -18,7 +18,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from catalog import holds, jobs
+from catalog import holds, jobs, locks, versions
 from catalog.acceptance import Taken, accept, forget_errors, known_photos, record_errors
 from catalog.asset_store import CONTENT_TYPES, AssetStore, image_key
 from catalog.error_report import ErrorReport
@@ -93,7 +93,11 @@ class _Commit:
 
 
 class Ingest:
-    """Takes manifests in. It is handed the layers below it; `publish` is called after each commit."""
+    """Takes manifests in. It is handed the layers below it; `publish` is called after each commit.
+
+    Photos are planned for `version_ids`; None stands for those that new photos get at the time of each commit, so that
+    a promotion in the midst of an ingest takes effect.
+    """
 
     def __init__(
         self,
@@ -101,7 +105,7 @@ class Ingest:
         store: AssetStore,
         sources: Sources,
         limits: Limits,
-        version_ids: Sequence[int],
+        version_ids: Sequence[int] | None,
         publish: Callable[[], object],
         *,
         threads: int = 8,
@@ -253,7 +257,11 @@ class Ingest:
             assert summary.job_id is not None
             with connection.begin():
                 holds.check_not_cancelled(connection, summary.job_id)
-                accepted = accept(connection, summary.job_id, batch.taken, self._version_ids)
+                locks.versions_stay(connection)
+                version_ids = self._version_ids
+                if version_ids is None:
+                    version_ids = [version.id for version in versions.for_new_photos(connection)]
+                accepted = accept(connection, summary.job_id, batch.taken, version_ids)
                 record_errors(connection, summary.job_id, location, batch.errors)
         summary.products_new += accepted.products_new
         summary.products_changed += accepted.products_changed

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from psycopg2.errors import LockNotAvailable
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-_SWEEP, _UPLOADS, _TRAINING = 7246646, 7246647, 7246648
+_SWEEP, _UPLOADS, _TRAINING, _VERSIONS = 7246646, 7246647, 7246648, 7246649
 
 
 def try_sweep(connection: sa.Connection) -> bool:
@@ -22,6 +22,17 @@ def hold_sweeps(connection: sa.Connection) -> None:
     """No sweep of any worker until the transaction ends, however long that takes."""
     may_last(connection)
     connection.execute(sa.text(f"SELECT pg_advisory_xact_lock({_SWEEP})"))
+
+
+def versions_stay(connection: sa.Connection) -> None:
+    """Which versions serve does not change until the transaction ends: new photos are planned for those that do."""
+    connection.execute(sa.text(f"SELECT pg_advisory_xact_lock_shared({_VERSIONS})"))
+
+
+def nothing_is_planned(connection: sa.Connection) -> None:
+    """No new photo is planned for any version until the transaction ends, once those at it are done."""
+    may_last(connection)
+    connection.execute(sa.text(f"SELECT pg_advisory_xact_lock({_VERSIONS})"))
 
 
 @contextmanager

@@ -118,6 +118,9 @@ class ModelVersion(Base):
     retired_at: Mapped[datetime | None] = mapped_column(
         comment="when another took its place; its results are kept for a while"
     )
+    collected_at: Mapped[datetime | None] = mapped_column(
+        comment="since when its results are being removed, or are gone"
+    )
 
     __table_args__ = (
         sa.UniqueConstraint("name", "version"),

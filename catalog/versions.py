@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
-from catalog.errors import AlreadyServes, UnknownModel
+from catalog.errors import UnknownModel
 from catalog.locks import may_last
 from catalog.tables import ModelVersion, Threshold
 from models.predictions import Task
@@ -60,6 +60,12 @@ def for_new_photos(connection: sa.Connection) -> list[Version]:
     return _select(connection, ModelVersion.state == "serving", ModelVersion.on_ingest.is_(True))
 
 
+def serving(connection: sa.Connection, name: str) -> Version | None:
+    """The version of `name` that serves, if one does."""
+    found = _select(connection, ModelVersion.name == name, ModelVersion.state == "serving")
+    return found[0] if found else None
+
+
 def with_siblings(connection: sa.Connection, ids: Iterable[int]) -> list[Version]:
     """The versions of `ids` and those that share their weights: one network answers for all of them."""
     weights = sa.select(ModelVersion.weights_sha256).where(ModelVersion.id.in_(list(ids)))
@@ -80,12 +86,12 @@ def find(connection: sa.Connection, reference: str) -> Version:
 def next_number(connection: sa.Connection, name: str) -> int:
     """The number the next version of `name` gets; holds off other registrations until the transaction ends."""
     may_last(connection)  # weights may be gigabytes
-    _hold(connection, name)
+    hold(connection, name)
     latest = sa.select(sa.func.max(ModelVersion.version)).where(ModelVersion.name == name)
     return (connection.scalar(latest) or 0) + 1
 
 
-def _hold(connection: sa.Connection, name: str) -> None:
+def hold(connection: sa.Connection, name: str) -> None:
     """Nobody else changes which versions `name` has, or which of them serves, until the transaction ends."""
     connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": f"model {name}"})
 
@@ -128,56 +134,13 @@ def register(connection: sa.Connection, spec: dict[str, Any], *, candidate: bool
     return Version(*inserted)
 
 
-def promote(connection: sa.Connection, reference: str) -> tuple[Version, Version | None]:
-    """Let a version serve in place of the one that does: (the version, the one that is retired, if any).
-
-    A retired version may be promoted again: that is the way back. Raises UnknownModel, AlreadyServes.
-    """
-    _hold(connection, reference.partition("@")[0])
-    chosen = find(connection, reference)
-    if chosen.state == "serving":
-        raise AlreadyServes(f"{chosen.key} serves already; {_others(connection, chosen)}")
-    retired = _set_state(
-        connection, "retired", ModelVersion.name == chosen.name, ModelVersion.state == "serving"
+def set_state(connection: sa.Connection, state: str, *conditions: sa.ColumnElement[bool]) -> list[Version]:
+    """Change the versions that fit, and when they were retired; returns them."""
+    times = (
+        {"retired_at": sa.func.now()} if state == "retired" else {"retired_at": None, "collected_at": None}
     )
-    promoted = _set_state(connection, "serving", ModelVersion.id == chosen.id)
-    return promoted[0], retired[0] if retired else None
-
-
-def _set_state(connection: sa.Connection, state: str, *conditions: sa.ColumnElement[bool]) -> list[Version]:
-    retired_at = sa.func.now() if state == "retired" else None
-    values = {"state": state, "retired_at": retired_at}
-    changed = sa.update(ModelVersion).where(*conditions).values(values).returning(*_COLUMNS)
+    changed = sa.update(ModelVersion).where(*conditions).values(state=state, **times).returning(*_COLUMNS)
     return [Version(*row) for row in connection.execute(changed)]
-
-
-def _others(connection: sa.Connection, version: Version) -> str:
-    others = _select(connection, ModelVersion.name == version.name, ModelVersion.id != version.id)
-    if not others:
-        return f"{version.name} has no other version"
-    return f"other versions are: {', '.join(f'{other.key} ({other.state})' for other in others)}"
-
-
-@dataclass(frozen=True, slots=True)
-class Coverage:
-    """How many of the catalog's photos have a version's results; nothing found is a result."""
-
-    done: int
-    photos: int
-
-
-def coverage(connection: sa.Connection, version: Version) -> Coverage:
-    """Counts all photos: some seconds where there are millions."""
-    row = connection.execute(_COVERAGE, {"version_id": version.id}).one()
-    return Coverage(row.done, row.photos)
-
-
-_COVERAGE = sa.text(
-    """
-    SELECT (SELECT count(*) FROM work_items WHERE model_version_id = :version_id AND state = 'done') AS done,
-           (SELECT count(*) FROM images) AS photos
-    """
-)
 
 
 def waiting(connection: sa.Connection, version_ids: Iterable[int], limit: int) -> int:

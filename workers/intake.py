@@ -39,18 +39,14 @@ def ingest_manifest(
         StoreUnavailable or a database error: run it again, nothing is doubled.
     """
     with runtime.engine.connect() as connection:
-        wanted = (
-            [versions.find(connection, model) for model in models]
-            if models
-            else versions.for_new_photos(connection)
-        )
+        wanted = [versions.find(connection, model).id for model in models]
     with open_manifest(location, store=runtime.store) as manifest:
         intake = Ingest(
             runtime.engine,
             runtime.store,
             Sources(manifest.base, roots=roots, store=runtime.store, max_bytes=runtime.settings.max_bytes),
             runtime.limits,
-            [version.id for version in wanted],
+            wanted or None,
             lambda: publish_due(runtime),
             threads=threads,
             lane=lane,

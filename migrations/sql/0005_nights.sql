@@ -19,6 +19,8 @@ UPDATE jobs j SET ended_at = closed_at WHERE closed_at IS NOT NULL AND NOT EXIST
 ALTER TABLE model_versions ADD COLUMN retired_at TIMESTAMP WITH TIME ZONE;
 COMMENT ON COLUMN model_versions.retired_at IS 'when another took its place; its results are kept for a while';
 UPDATE model_versions SET retired_at = now() WHERE state = 'retired';
+ALTER TABLE model_versions ADD COLUMN collected_at TIMESTAMP WITH TIME ZONE;
+COMMENT ON COLUMN model_versions.collected_at IS 'since when its results are being removed, or are gone';
 
 CREATE TABLE webhooks (
     id BIGINT GENERATED ALWAYS AS IDENTITY,

@@ -22,6 +22,7 @@ def downgrade() -> None:
         DROP TABLE webhook_deliveries;
         DROP TABLE webhooks;
         ALTER TABLE model_versions DROP COLUMN retired_at;
+        ALTER TABLE model_versions DROP COLUMN collected_at;
         DELETE FROM scheduled_runs WHERE schedule <> 'retrain';
         DELETE FROM jobs WHERE kind IN ('collect', 'statistics', 'export');
         ALTER TABLE jobs DROP CONSTRAINT ck_jobs_kind;

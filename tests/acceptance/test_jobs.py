@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from catalog import versions
 from tests.acceptance.conftest import TAGMILL, System
 from tests.acceptance.photos import write_catalog
 
@@ -99,6 +100,30 @@ def test_a_plan_tells_what_a_run_takes_and_a_sample_what_it_finds(system: System
     assert sampled["seconds_a_photo"] > 0
     assert sampled["done_at"]
     assert sum(found["photos"] for found in sampled["sample"]["found"]) == 40
+
+
+def test_a_candidate_is_filled_promoted_and_rolled_back(system: System, tmp_path: Path) -> None:
+    system.json("ingest", str(write_catalog(tmp_path / "catalog", PHOTOS)), "--model", "product-type")
+    system.drain()
+    spec = system.value("SELECT spec FROM model_versions WHERE name = 'product-type'")
+    with system.engine.begin() as connection:
+        versions.register(connection, {**spec, "version": 2})
+    assert f"{PHOTOS} were never run" in refused(system, "models", "promote", "product-type@2")
+    assert "no other version" in refused(system, "models", "rollback", "product-type")
+    system.json("process", "product-type@2", "--limit", "20")
+    system.start_worker()
+    filled = system.json("models", "promote", "product-type@2", "--fill")
+    assert filled == {
+        "model": "product-type@2",
+        "retired": "product-type@1",
+        "done": PHOTOS,
+        "photos": PHOTOS,
+        "lost": 0,
+    }
+    assert system.value("SELECT count(DISTINCT image_id) FROM product_tags WHERE model_version = 2") > 0
+    assert "serves already" in refused(system, "models", "promote", "product-type@2", "--fill")
+    assert system.json("models", "rollback", "product-type")["model"] == "product-type@1"
+    assert system.value("SELECT count(*) FROM product_tags WHERE model_version = 2") == 0
 
 
 @pytest.mark.parametrize("command", ["list", "show", "pause", "resume", "cancel", "retry"])

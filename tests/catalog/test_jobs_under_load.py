@@ -13,7 +13,8 @@ from uuid import uuid4
 import pytest
 import sqlalchemy as sa
 
-from catalog import holds, jobs, versions
+from catalog import holds, jobs, promotion, versions
+from catalog.errors import NotCovered
 from catalog.jobs import Progress
 from catalog.ledger import Chunk, Lane, Ledger
 from catalog.outcomes import ItemKey, Outcome, Quarantined
@@ -181,14 +182,24 @@ def test_pause_resume_fresh_cancel_retry_promote_and_back(engine: sa.Engine, wor
     again, added = shop.process(shop.second)
     assert added == given_up.cancelled + given_up.quarantined
 
-    # Promoted and rolled back under load: at each moment one version serves, and its tags are shown.
+    # Promoted and rolled back under load: refused while photos would lose their tags, and counted; then against that
+    # advice. At each moment one version serves, and its tags are shown.
     assert shop.shown() == [(1, PHOTOS + FRESH - len(workers.broken))]
-    for key in ("type@2", "type@1", "type@2"):
-        with engine.begin() as connection:
-            versions.promote(connection, key)
-        assert shop.serving() == [key]
-        assert {version for version, _ in shop.shown()} == {int(key[-1])}
+    with pytest.raises(NotCovered) as refused, engine.begin() as connection:
+        promotion.promote(connection, "type@2")
+    assert 0 < refused.value.gaps.waiting == refused.value.gaps.photos <= added
+    assert shop.serving() == ["type@1"]
+    with engine.begin() as connection:
+        promotion.promote(connection, "type@2", anyway=True)
+    assert shop.serving() == ["type@2"]
+    assert {version for version, _ in shop.shown()} == {2}
+    with engine.begin() as connection:
+        promotion.rollback(connection, "type")
+    assert shop.serving() == ["type@1"]
+    assert shop.shown() == [(1, PHOTOS + FRESH - len(workers.broken))]
     shop.until(again, lambda p: p.state == "finished")
+    with engine.begin() as connection:
+        assert promotion.promote(connection, "type@2").gaps.photos == 0
 
     # What failed is mended and tried again: that, and nothing else.
     mended, workers.broken = workers.broken, set()

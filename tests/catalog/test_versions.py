@@ -2,29 +2,14 @@
 
 from __future__ import annotations
 
-import threading
-from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
-from uuid import uuid4
 
 import pytest
 import sqlalchemy as sa
 
 from catalog import versions
-from catalog.errors import AlreadyServes, UnknownModel
-from catalog.versions import Coverage
-from tests.catalog.shop import (
-    add_images,
-    add_product,
-    add_version,
-    execute,
-    make_ledger,
-    plan,
-    rows,
-    spec,
-    stored,
-)
+from catalog.errors import UnknownModel
+from tests.catalog.shop import add_version, execute, rows, spec
 
 
 def test_the_first_version_of_a_name_serves_and_the_next_is_a_candidate(engine: sa.Engine) -> None:
@@ -111,89 +96,3 @@ def test_a_versions_threshold_is_where_its_labels_start_to_count(engine: sa.Engi
     assert rows(engine, "SELECT label, round(threshold::numeric, 2) FROM thresholds") == [
         ("", Decimal("0.30"))
     ]
-
-
-def states(engine: sa.Engine) -> dict[str, str]:
-    with engine.connect() as connection:
-        return {version.key: version.state for version in versions.every(connection)}
-
-
-def promote(engine: sa.Engine, reference: str) -> tuple[str, str | None]:
-    with engine.begin() as connection:
-        promoted, retired = versions.promote(connection, reference)
-    assert promoted.state == "serving"
-    return promoted.key, retired and retired.key
-
-
-def test_a_candidate_does_not_serve_though_nothing_else_does(engine: sa.Engine) -> None:
-    with engine.begin() as connection:
-        assert versions.register(connection, spec(), candidate=True).state == "candidate"
-    assert promote(engine, "product-type@1") == ("product-type@1", None)
-
-
-def test_promoting_retires_the_version_that_served_and_can_be_taken_back(engine: sa.Engine) -> None:
-    for number in (1, 2, 3):
-        add_version(engine, "product-type", number)
-    add_version(engine, "product-mask", 1)
-    assert promote(engine, "product-type@3") == ("product-type@3", "product-type@1")
-    assert promote(engine, "product-type@1") == ("product-type@1", "product-type@3")
-    assert states(engine) == {
-        "product-mask@1": "serving",
-        "product-type@1": "serving",
-        "product-type@2": "candidate",
-        "product-type@3": "retired",
-    }
-
-
-@pytest.mark.parametrize("reference", ["product-type@1", "product-type"])
-def test_what_serves_cannot_be_promoted_and_the_others_are_named(engine: sa.Engine, reference: str) -> None:
-    add_version(engine, "product-type", 1)
-    with pytest.raises(AlreadyServes, match=r"product-type@1 serves already; .* has no other version"):
-        promote(engine, reference)
-    add_version(engine, "product-type", 2)
-    with pytest.raises(AlreadyServes, match=r"other versions are: product-type@2 \(candidate\)"):
-        promote(engine, reference)
-
-
-def test_promoting_the_unknown_changes_nothing(engine: sa.Engine) -> None:
-    add_version(engine, "product-type", 1)
-    with pytest.raises(UnknownModel):
-        promote(engine, "product-type@7")
-    assert states(engine) == {"product-type@1": "serving"}
-
-
-def test_promotions_at_once_leave_one_that_serves(engine: sa.Engine) -> None:
-    for number in range(1, 9):
-        add_version(engine, "product-type", number)
-    start = threading.Barrier(7)
-
-    def one(number: int) -> None:
-        start.wait()
-        promote(engine, f"product-type@{number}")
-
-    with ThreadPoolExecutor(7) as pool:
-        list(pool.map(one, range(2, 9)))
-    assert Counter(states(engine).values()) == {"serving": 1, "retired": 7}
-
-
-def test_views_follow_a_promotion_at_once_and_coverage_counts_what_was_seen(engine: sa.Engine) -> None:
-    first, second = (add_version(engine, "product-type", number) for number in (1, 2))
-    images = add_images(engine, 3)
-    add_product(engine, "A", images)
-    plan(engine, images, first.id, second.id)
-    ledger = make_ledger(engine)
-    token = uuid4()
-    ledger.claim(images, token)
-    ledger.settle(token, [stored(image, first.id) for image in images] + [stored(images[0], second.id)])
-
-    def shown() -> list[tuple[object, ...]]:
-        return rows(engine, "SELECT model_version, count(*) FROM product_tags GROUP BY 1")
-
-    with engine.connect() as connection:
-        assert versions.coverage(connection, second) == Coverage(done=1, photos=3)
-        assert versions.coverage(connection, first) == Coverage(done=3, photos=3)
-    assert shown() == [(1, 3)]
-    promote(engine, "product-type@2")
-    assert shown() == [(2, 1)]
-    promote(engine, "product-type@1")
-    assert shown() == [(1, 3)]

@@ -12,7 +12,7 @@ import torch
 import yaml
 from safetensors.torch import load_file, save_file
 
-from catalog import versions
+from catalog import promotion, versions
 from catalog.versions import Version
 from models.digest import sha256_of
 from models.errors import SpecError, TrainingError, WeightsError
@@ -66,7 +66,7 @@ def test_a_second_run_is_the_next_version_and_the_first_goes_on_serving(
 ) -> None:
     publish(runtime, finished_run, {})
     with runtime.engine.begin() as connection:
-        versions.promote(connection, "bars@1")
+        promotion.promote(connection, "bars@1")
     alter_spec(finished_run, preprocessing={"size": 40, "fit": "squash", "interpolation": "bicubic"})
     version, new = publish(runtime, finished_run, {})
     assert (version.key, version.state, new) == ("bars@2", "candidate", True)

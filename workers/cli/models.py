@@ -1,4 +1,4 @@
-"""`tagmill models list|show|add|publish|promote|compile`: the registry of model versions."""
+"""`tagmill models list|show|add|publish|compile`: the registry of model versions."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ import typer
 import yaml
 
 from catalog import versions
-from catalog.versions import Coverage, Version
+from catalog.versions import Version
 from models.errors import SpecError
+from workers.cli import promotion
 from workers.cli.console import err, out, print_json, table
 from workers.cli.options import JsonFlag
 from workers.runtime import Runtime
 from workers.settings import settings
 
 models = typer.Typer(
-    no_args_is_help=True, help="List, show, add, publish, promote and compile model versions."
+    no_args_is_help=True, help="List, show, add, publish, promote, roll back and compile model versions."
 )
 
 NameOption = Annotated[str | None, typer.Option(help="Register under this name.")]
@@ -28,6 +29,7 @@ IngestFlag = Annotated[
 
 
 def register(app: typer.Typer) -> None:
+    promotion.register(models)
     app.add_typer(models, name="models")
 
 
@@ -122,29 +124,6 @@ def publish(
         out.print(f"then: [bold]tagmill models promote {version.key}[/bold], and its results are shown")
 
 
-@models.command()
-def promote(
-    model: Annotated[str, typer.Argument(help="NAME@VERSION, a candidate or a retired version.")],
-    as_json: JsonFlag = False,
-) -> None:
-    """Let a version serve: views show its results at once, and the version that served is retired.
-
-    Promoting the retired version again is the way back. Photos that it has not seen show nothing of it until
-    `tagmill process NAME` and a worker are done, so run those before.
-
-    Example: tagmill models promote shoes@2
-    """
-    engine = Runtime(settings()).engine
-    with engine.begin() as connection:
-        version, retired = versions.promote(connection, model)
-    with engine.connect() as connection:
-        covered = versions.coverage(connection, version)
-    if as_json:
-        print_json({"model": version.key, "retired": retired and retired.key, **asdict(covered)})
-    else:
-        _promoted(version, retired, covered)
-
-
 @models.command("compile")
 def compile_(
     model: Annotated[list[str] | None, typer.Argument(help="NAME or NAME@VERSION; default: all.")] = None,
@@ -174,15 +153,6 @@ def compile_(
         batch = str(verdict.batch or "–")
         made.add_row("\n".join(keys), verdict.form, batch, milliseconds, agreement, verdict.reason)
     out.print(made)
-
-
-def _promoted(version: Version, retired: Version | None, covered: Coverage) -> None:
-    out.print(f"{version.key} serves now" + (f", {retired.key} is retired" if retired else ""))
-    out.print(f"{covered.done:,} of {covered.photos:,} photos have its results")
-    if covered.done < covered.photos:
-        out.print(f"for the rest: [bold]tagmill process {version.key}[/bold], tagmill worker --drain")
-    if retired:
-        out.print(f"back: tagmill models promote {retired.key}")
 
 
 def _given(**changes: Any) -> dict[str, Any]:
