@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, Literal
 
 import sqlalchemy as sa
@@ -36,8 +37,27 @@ def act(connection: sa.Connection, job_id: int, action: Action) -> None:
     was_paused = action == "resume" and row.held == "paused"  # and its last photos were done meanwhile
     if state not in allowed and not was_paused:
         raise JobInOtherState(f"job {job_id} is {state}: {_INSTEAD[state].format(job=job_id)}")
-    connection.execute(sa.update(Job).where(Job.id == job_id).values(held=held))
-    if action == "resume":  # messages that were delivered meanwhile are spent; one too many does nothing
+    _hold(connection, job_id, held, pause_at=None)  # a person's word ends its time window
+
+
+def limit(
+    connection: sa.Connection, job_id: int, *, pause_at: datetime | None = None, pace: float | None = None
+) -> None:
+    """Let a job run until `pause_at`, then pause it; and work off `pace` photos a second at most."""
+    connection.execute(sa.update(Job).where(Job.id == job_id).values(pause_at=pause_at, pace=pace))
+
+
+def reopen_windows(connection: sa.Connection, pause_at: datetime) -> list[int]:
+    """Go on, until `pause_at`, with the jobs that the end of their window paused; returns them."""
+    paused = list(connection.scalars(_WINDOW_OVER))
+    for job_id in paused:
+        _hold(connection, job_id, None, pause_at)
+    return paused
+
+
+def _hold(connection: sa.Connection, job_id: int, held: str | None, pause_at: datetime | None) -> None:
+    connection.execute(sa.update(Job).where(Job.id == job_id).values(held=held, pause_at=pause_at))
+    if held is None:  # messages that were delivered meanwhile are spent; one too many does nothing
         connection.execute(_UNPUBLISH, {"job_id": job_id})
 
 
@@ -67,6 +87,10 @@ _STATE = sa.text(
            OR EXISTS (SELECT FROM work_items w WHERE w.job_id = j.id AND w.state = 'leased') AS open
     FROM jobs j WHERE id = :job_id FOR NO KEY UPDATE OF j
     """
+)
+
+_WINDOW_OVER = sa.text(
+    "SELECT id FROM jobs WHERE held = 'paused' AND pause_at <= now() ORDER BY id FOR NO KEY UPDATE"
 )
 
 _UNPUBLISH = sa.text(

@@ -217,12 +217,25 @@ def plan_existing(
     `skus` and `products` narrow it to the photos of these; `limit` to the first so many photos.
     """
     job_id = create(connection, "process", subject, lane)
+    added = add_existing(connection, job_id, version_id, skus, limit, products=products)
+    close(connection, job_id, {"photos": added})
+    return job_id, added
+
+
+def add_existing(
+    connection: sa.Connection,
+    job_id: int,
+    version_id: int,
+    skus: Sequence[str] = (),
+    limit: int | None = None,
+    *,
+    products: Filter | None = None,
+) -> int:
+    """Add the photos that are there and lack the version to a job, as `plan_existing`; returns how many."""
     meant, parameters = (products or Filter()).of_image("i.id")
     narrowed = {"job_id": job_id, "version_id": version_id, "skus": list(skus), "limit": limit}
     statement = sa.text(_PLAN_EXISTING.format(stale=_STALE.format(meant=meant)))
-    added = connection.execute(statement, {**parameters, **narrowed}).rowcount
-    close(connection, job_id, {"photos": added})
-    return job_id, added
+    return connection.execute(statement, {**parameters, **narrowed}).rowcount
 
 
 def waiting(connection: sa.Connection, version_id: int, products: Filter | None = None) -> int:

@@ -17,8 +17,10 @@ import sqlalchemy as sa
 
 from catalog import results
 from catalog.ledger_sql import (
+    ALLOW,
     CANCEL,
     CANDIDATES,
+    CLOSE_WINDOWS,
     EXPIRE,
     FENCE,
     FINISH,
@@ -32,6 +34,7 @@ from catalog.ledger_sql import (
     PLAN,
     POSTPONE,
     PUBLISH,
+    PUBLISH_PHOTOS,
     RELEASE,
     SHORTEN_DELAYS,
     SHORTEN_LEASES,
@@ -118,17 +121,27 @@ class Ledger:
     def publishable(self, limit: int, max_chunks: int | None = None, lane: Lane = "backlog") -> list[Chunk]:
         """Mark up to `limit` due items of a lane that no message carries as published, and return them as chunks.
 
-        Older jobs come first. What would need more than `max_chunks` is left for the next time. A message lost after
-        this is found again by `forget_published`.
+        Older jobs come first, those that are held to a pace last, with as much as is their due. What would need more
+        than `max_chunks` is left for the next time. A message lost after this is found again by `forget_published`.
         """
         with self._engine.begin() as connection:
-            jobs = self._running(connection, lane)
-            due = connection.execute(PUBLISH, {"limit": limit, "jobs": jobs, **self._last}).all()
+            running = self._running(connection, lane)
+            free = _ids(running, paced=False)
+            due = list(connection.execute(PUBLISH, {"limit": limit, "jobs": free, **self._last}))
+            for job in (row.id for row in running if row.pace is not None):
+                due += self._paced(connection, job, limit - len(due))
             chunks = self._chunks(due, lane)
             taken = chunks if max_chunks is None else chunks[:max_chunks]
             if left := [image_id for chunk in chunks[len(taken) :] for image_id in chunk.image_ids]:
                 connection.execute(UNPUBLISH, {"image_ids": left})
         return taken
+
+    def _paced(self, connection: sa.Connection, job: int, most: int) -> list[sa.Row[Any]]:
+        """Photos of a job that is held to a pace, as many as are its due since it had some last."""
+        photos = connection.scalar(ALLOW, {"job": job, "most": most})
+        if not photos:
+            return []
+        return list(connection.execute(PUBLISH_PHOTOS, {"job": job, "photos": photos, **self._last}))
 
     def _chunks(self, due: Sequence[sa.Row[Any]], lane: Lane) -> list[Chunk]:
         chunks = []
@@ -141,10 +154,10 @@ class Ledger:
         return chunks
 
     @staticmethod
-    def _running(connection: sa.Connection, *lanes: Lane) -> list[int]:
+    def _running(connection: sa.Connection, *lanes: Lane) -> list[sa.Row[Any]]:
         """Jobs with open items that are not on hold, lane by lane, the oldest first."""
         found = connection.execute(JOBS).all()
-        return [row.id for lane in lanes for row in found if row.lane == lane]
+        return [row for lane in lanes for row in found if row.lane == lane]
 
     def forget_published(
         self, waiting_since: datetime | None, in_transit: timedelta = IN_TRANSIT, lane: Lane = "backlog"
@@ -155,7 +168,7 @@ class Ledger:
         (`waiting_since`, None where none does) has been popped, and should have been claimed by now.
         """
         with self._engine.begin() as connection:
-            jobs = self._running(connection, lane)
+            jobs = _ids(self._running(connection, lane))
             parameters = {"in_transit": in_transit, "jobs": jobs}
             lost = connection.execute(FORGET_PUBLISHED, {**parameters, "waiting_since": waiting_since})
             return lost.rowcount + connection.execute(FORGET_AHEAD, parameters).rowcount
@@ -176,7 +189,7 @@ class Ledger:
             if left := [image_id for image_id in suspicion if image_id not in taken]:
                 connection.execute(UNPUBLISH, {"image_ids": left})
             if len(taken) < top_up_to and not any(suspicion[image_id] for image_id in taken):
-                jobs = self._running(connection, lane)
+                jobs = _ids(self._running(connection, lane), paced=False)
                 wanted = {"images": top_up_to - len(taken), "taken": list(taken), "jobs": jobs}
                 taken |= set(connection.scalars(TOP_UP, wanted))
             parameters = {"image_ids": list(taken), "token": token, "lease": self._lease}
@@ -240,7 +253,8 @@ class Ledger:
             connection.execute(
                 SHORTEN_LEASES, {"longest": LONGEST_LEASES * self._lease, "lease": self._lease}
             )
-            jobs = self._running(connection, *LANES)
+            connection.execute(CLOSE_WINDOWS)
+            jobs = _ids(self._running(connection, *LANES))
             connection.execute(SHORTEN_DELAYS, {"longest": LONGEST_DELAY, "jobs": jobs})
             parameters = {"code": WORKER_LOST, "max_attempts": self._max_attempts}
             states = connection.scalars(EXPIRE, parameters).all()
@@ -261,6 +275,11 @@ class Ledger:
         """Whether anything is leased, or is pending or to be tried again in a job that is not on hold."""
         with self._engine.connect() as connection:
             return bool(self._running(connection, *LANES) or connection.scalar(HAS_LEASED))
+
+
+def _ids(jobs: Sequence[sa.Row[Any]], *, paced: bool = True) -> list[int]:
+    """Of these jobs; without those that are held to a pace where not `paced`."""
+    return [row.id for row in jobs if paced or row.pace is None]
 
 
 def _finish(connection: sa.Connection, outcomes: Sequence[Stored | Quarantined], state: str) -> None:

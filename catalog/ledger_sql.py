@@ -43,10 +43,10 @@ _RUNNING = """
         SELECT (SELECT w.job_id FROM work_items w
                 WHERE w.state IN ('pending', 'retry') AND w.job_id > open.job_id ORDER BY w.job_id LIMIT 1)
         FROM open WHERE open.job_id IS NOT NULL
-    ), running AS (SELECT j.id, j.lane FROM open JOIN jobs j ON j.id = open.job_id WHERE j.held IS NULL)
+    ), running AS (SELECT j.id, j.lane, j.pace FROM open JOIN jobs j ON j.id = open.job_id WHERE j.held IS NULL)
 """
 
-JOBS = sa.text(f"{_RUNNING} SELECT id, lane FROM running ORDER BY id")
+JOBS = sa.text(f"{_RUNNING} SELECT id, lane, pace FROM running ORDER BY id")
 
 # By lane, for how many seconds the item that waits longest has been due.
 OLDEST = sa.text(
@@ -63,6 +63,14 @@ OLDEST = sa.text(
 
 # Rows are updated where they were locked: joined by their key, Postgres would read the whole table when they are many.
 # One that changed between the statement's start and its lock is not found there; it is left for the next time.
+_PUBLISH = f"""
+    , published AS (
+        UPDATE work_items w SET published_at = now() WHERE ctid = ANY(ARRAY(SELECT ctid FROM due))
+        RETURNING w.job_id, w.image_id, {_SUSPICION} AS suspicion
+    )
+    SELECT max(suspicion) AS suspicion, min(job_id) AS job_id, image_id, now() AS published_at
+    FROM published GROUP BY image_id ORDER BY 1, 2, 3
+"""
 PUBLISH = sa.text(
     f"""
     WITH due AS (
@@ -71,13 +79,45 @@ PUBLISH = sa.text(
             WHERE job_id = j.id AND {_DUE} AND published_at IS NULL
             ORDER BY published_at, next_attempt_at, image_id LIMIT :limit FOR UPDATE SKIP LOCKED
         ) w LIMIT :limit
-    ), published AS (
-        UPDATE work_items w SET published_at = now() WHERE ctid = ANY(ARRAY(SELECT ctid FROM due))
-        RETURNING w.job_id, w.image_id, {_SUSPICION} AS suspicion
-    )
-    SELECT max(suspicion) AS suspicion, min(job_id) AS job_id, image_id, now() AS published_at
-    FROM published GROUP BY image_id ORDER BY 1, 2, 3
+    ) {_PUBLISH}
     """
+)
+
+# Of one job, `photos` at most, each with all of its items.
+PUBLISH_PHOTOS = sa.text(
+    f"""
+    WITH next AS (
+        SELECT image_id FROM (
+            SELECT image_id FROM work_items WHERE job_id = :job AND {_DUE} AND published_at IS NULL
+            ORDER BY published_at, next_attempt_at, image_id
+            LIMIT :photos * (SELECT count(*) FROM model_versions)
+        ) items GROUP BY image_id ORDER BY image_id LIMIT :photos
+    ), due AS (
+        SELECT ctid FROM work_items
+        WHERE image_id IN (SELECT image_id FROM next) AND job_id = :job AND {_DUE} AND published_at IS NULL
+        FOR UPDATE SKIP LOCKED
+    ) {_PUBLISH}
+    """
+)
+
+# How many photos a job with a pace may have now. What it did not use in a minute is lost: a pause is not made up for.
+ALLOW = sa.text(
+    """
+    WITH allowed AS (
+        SELECT id, pace, greatest(coalesce(paced_at, now()), now() - interval '1 minute') AS since
+        FROM jobs WHERE id = :job FOR NO KEY UPDATE SKIP LOCKED
+    ), counted AS (
+        SELECT id, since, pace, least(:most, floor(extract(epoch FROM now() - since) * pace))::int AS photos
+        FROM allowed
+    )
+    UPDATE jobs j SET paced_at = c.since + c.photos / c.pace * interval '1 second'
+    FROM counted c WHERE j.id = c.id RETURNING c.photos
+    """
+)
+
+# Jobs whose time window is over; workers end the batch in hand.
+CLOSE_WINDOWS = sa.text(
+    "UPDATE jobs SET held = 'paused' WHERE pause_at <= now() AND held IS NULL AND ended_at IS NULL"
 )
 
 # Ordered and limited, so that the index answers even when the statistics are old.

@@ -396,7 +396,8 @@ def test_jobs_are_found_however_many_items_they_have(engine: sa.Engine) -> None:
     act(engine, made[1], "pause")
     execute(engine, "ANALYZE work_items")
     with engine.connect() as connection:
-        assert Ledger._running(connection, "backlog") == [made[0], made[2]]
+        running = Ledger._running(connection, "backlog")
+        assert [row.id for row in running] == [made[0], made[2]]
         told = connection.execute(sa.text(f"EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) {JOBS.text}")).scalars()
         read = Counter("Seq Scan on work_items" in line for line in told)
     assert not read[True]
