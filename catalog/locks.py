@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from psycopg2.errors import LockNotAvailable
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-_SWEEP, _UPLOADS, _TRAINING, _VERSIONS = 7246646, 7246647, 7246648, 7246649
+_SWEEP, _UPLOADS, _VERSIONS = 7246646, 7246647, 7246649
+_SCHEDULES = {"retrain": 7246648, "reprocess": 7246650, "collect": 7246651, "statistics": 7246652}
 
 
 def try_sweep(connection: sa.Connection) -> bool:
@@ -55,15 +56,16 @@ def uploading(engine: sa.Engine) -> Iterator[sa.Connection]:
 
 
 @dataclass(frozen=True, slots=True)
-class Training:
-    """The right to be the only scheduled training; it is lost with the session, as when Postgres starts anew."""
+class Turn:
+    """The right to be the only one at a schedule; it is lost with the session, as when Postgres starts anew."""
 
     connection: sa.Connection
+    schedule: str
 
     def holds(self) -> bool:
         """Whether it is still ours. Not where Postgres does not answer, or answers on another session by now."""
         try:
-            found = bool(self.connection.scalar(_HOLDS_TRAINING))
+            found = bool(self.connection.scalar(_HOLDS_TURN, {"key": _SCHEDULES[self.schedule]}))
             self.connection.commit()
         except DBAPIError:
             self.connection.rollback()
@@ -71,10 +73,10 @@ class Training:
         return found
 
 
-_HOLDS_TRAINING = sa.text(
-    f"""
+_HOLDS_TURN = sa.text(
+    """
     SELECT EXISTS (
-        SELECT FROM pg_locks WHERE locktype = 'advisory' AND classid = 0 AND objid = {_TRAINING} AND objsubid = 1
+        SELECT FROM pg_locks WHERE locktype = 'advisory' AND classid = 0 AND objid = :key AND objsubid = 1
         AND pid = pg_backend_pid() AND granted
     )
     """
@@ -82,24 +84,29 @@ _HOLDS_TRAINING = sa.text(
 
 
 @contextmanager
-def training(engine: sa.Engine) -> Iterator[Training | None]:
-    """The right to train until the block ends, None where another has it; the lock belongs to the session."""
+def turn(engine: sa.Engine, schedule: str) -> Iterator[Turn | None]:
+    """The right to do what a schedule asks, until the block ends; None where another has it.
+
+    The lock belongs to the session: what is done takes hours, and keeps no transaction open.
+    """
+    key = {"key": _SCHEDULES[schedule]}
     with engine.connect() as connection:
         try:
-            free = bool(connection.scalar(sa.text(f"SELECT pg_try_advisory_lock({_TRAINING})")))
-            connection.commit()  # a training takes hours: it keeps no transaction open
-            yield Training(connection) if free else None
+            free = bool(connection.scalar(sa.text("SELECT pg_try_advisory_lock(:key)"), key))
+            connection.commit()
+            yield Turn(connection, schedule) if free else None
         finally:
             with suppress(
                 DBAPIError
             ):  # Postgres itself may take a moment to notice that the connection is closed
-                connection.execute(sa.text(f"SELECT pg_advisory_unlock({_TRAINING})"))
+                connection.execute(sa.text("SELECT pg_advisory_unlock(:key)"), key)
             connection.invalidate()
 
 
-def nobody_trains(connection: sa.Connection) -> bool:
-    """Whether no scheduled training is under way just now."""
-    return bool(connection.scalar(sa.text(f"SELECT pg_try_advisory_xact_lock({_TRAINING})")))
+def nobody_at(connection: sa.Connection, schedule: str) -> bool:
+    """Whether no process does what a schedule asks just now."""
+    key = {"key": _SCHEDULES[schedule]}
+    return bool(connection.scalar(sa.text("SELECT pg_try_advisory_xact_lock(:key)"), key))
 
 
 def nothing_uploads(connection: sa.Connection, patience: str) -> bool:

@@ -34,11 +34,11 @@ def collect(
     store: AssetStore,
     *,
     grace: timedelta,
-    go_on: Callable[[], bool] = lambda: True,
+    on_progress: Callable[[Collected], None] = lambda _: None,
 ) -> Collected:
     """Remove the results of versions that were retired longer than `grace` ago, and their work items.
 
-    Ends early where `go_on` says so. Items that a job still has to do, or a worker holds, stay until they are over.
+    Items that a job still has to do, or a worker holds, stay until they are over.
     Raises StoreUnavailable or a database error; what was removed until then is gone as a whole, photo by photo.
     """
     total = Collected()
@@ -48,9 +48,10 @@ def collect(
         for version in due:
             after: int | None = 0
             before = total.items
-            while after is not None and go_on():
+            while after is not None:
                 with engine.begin() as connection:
                     after = _batch(connection, store, pool, version, grace, after, total)
+                on_progress(total)
             if total.items > before:
                 total.versions.append(version.key)
     return total

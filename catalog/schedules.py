@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -12,7 +13,25 @@ from catalog.jobs import JobKind
 MOST_ATTEMPTS = 10
 
 
-def begin(connection: sa.Connection, schedule: JobKind, scheduled_for: datetime, subject: str) -> int | None:
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The newest time of a schedule that somebody began, and what came of it; `error` where it failed."""
+
+    schedule: str
+    scheduled_for: datetime
+    job_id: int
+    closed_at: datetime | None
+    error: str | None
+
+
+def newest(connection: sa.Connection) -> dict[str, Run]:
+    """By schedule, those that ran at all."""
+    return {row.schedule: Run(**row._mapping) for row in connection.execute(_NEWEST)}
+
+
+def begin(
+    connection: sa.Connection, schedule: str, kind: JobKind, scheduled_for: datetime, subject: str
+) -> int | None:
     """The job of this time, to be done now; None where it is over, or was given up.
 
     A job left open belonged to a process that died, so its successor goes on with it: call this under a lock that no
@@ -20,7 +39,7 @@ def begin(connection: sa.Connection, schedule: JobKind, scheduled_for: datetime,
     """
     key = {"schedule": schedule, "scheduled_for": scheduled_for}
     if connection.execute(_CLAIM, key).rowcount:
-        job_id = jobs.create(connection, schedule, subject)
+        job_id = jobs.create(connection, kind, subject)
         connection.execute(_NAME_JOB, {**key, "job_id": job_id})
         return job_id
     row = connection.execute(_LEFT_BEHIND, key).one_or_none()
@@ -32,7 +51,7 @@ def begin(connection: sa.Connection, schedule: JobKind, scheduled_for: datetime,
     jobs.close(
         connection,
         row.job_id,
-        {"error": f"it was begun {row.attempts} times and never ended; see the log of the trainer"},
+        {"error": f"it was begun {row.attempts} times and never ended; see the log of the workers"},
     )
     return None
 
@@ -60,6 +79,13 @@ _LEFT_BEHIND = sa.text(
     """
     SELECT r.job_id, r.attempts FROM scheduled_runs r JOIN jobs j ON j.id = r.job_id
     WHERE r.schedule = :schedule AND r.scheduled_for = :scheduled_for AND j.closed_at IS NULL FOR UPDATE OF r
+    """
+)
+
+_NEWEST = sa.text(
+    """
+    SELECT DISTINCT ON (r.schedule) r.schedule, r.scheduled_for, r.job_id, j.closed_at, j.summary->>'error' AS error
+    FROM scheduled_runs r JOIN jobs j ON j.id = r.job_id ORDER BY r.schedule, r.scheduled_for DESC
     """
 )
 

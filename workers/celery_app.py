@@ -19,7 +19,7 @@ from workers.runtime import Runtime
 from workers.settings import Settings, settings
 
 PUBLISHED_AT = "published_at"  # header of a message: Postgres' time, ISO 8601
-RETRAIN = "tagmill.retrain"
+RETRAIN, NIGHT = "tagmill.retrain", "tagmill.night"
 VISIBILITY_TIMEOUT = 3600  # seconds until Redis hands an unacknowledged message to another worker
 
 
@@ -46,7 +46,11 @@ def configure(app: Celery, config: Settings) -> Celery:
             sweeps: {},
             **{queue: {} for queue in lanes.values()},
         },  # that of the trainer is for `tagmill trainer` alone
-        task_routes={"tagmill.sweep": {"queue": sweeps}, RETRAIN: {"queue": train_queue(config)}},
+        task_routes={
+            "tagmill.sweep": {"queue": sweeps},
+            NIGHT: {"queue": sweeps},
+            RETRAIN: {"queue": train_queue(config)},
+        },
         task_serializer="json",
         accept_content=["json"],
         task_ignore_result=True,
@@ -76,12 +80,15 @@ def train_queue(config: Settings) -> str:
 
 
 def _beat(config: Settings) -> dict[str, dict[str, Any]]:
-    """What beat sends. Of two beats both send a training, with the same time it is due."""
+    """What beat sends. Of two beats both send what is scheduled, with the same time it is due."""
     seconds = config.sweep_seconds
-    found = {"sweep": {"task": "tagmill.sweep", "schedule": seconds, "options": {"expires": seconds}}}
-    if config.retrain_recipe and config.retrain_at:
-        due = {"scheduled_for": BeatLazyFunc(cron.latest, config.retrain_at)}
-        found["retrain"] = {"task": RETRAIN, "schedule": cron.parse(config.retrain_at), "kwargs": due}
+    found: dict[str, dict[str, Any]] = {
+        "sweep": {"task": "tagmill.sweep", "schedule": seconds, "options": {"expires": seconds}}
+    }
+    for name, at in config.schedules.items():
+        due: dict[str, Any] = {"scheduled_for": BeatLazyFunc(cron.latest, at)}
+        task, arguments = (RETRAIN, due) if name == "retrain" else (NIGHT, {"schedule": name, **due})
+        found[name] = {"task": task, "schedule": cron.parse(at), "kwargs": arguments}
     return found
 
 

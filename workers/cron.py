@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 
 from celery.schedules import ParseException, crontab
@@ -21,16 +22,29 @@ def parse(expression: str) -> crontab:
 
 def latest(expression: str, now: datetime | None = None) -> str:
     """When it was due last, as ISO 8601: the same for all who ask until it is due again."""
-    cron, moment = parse(expression), (now or datetime.now(UTC)).astimezone(UTC)
-    times = sorted(
-        (time(hour, minute, tzinfo=UTC) for hour in cron.hour for minute in cron.minute), reverse=True
-    )
-    for back in range(_DAYS):
-        day = moment.date() - timedelta(days=back)
-        due = (datetime.combine(day, one) for one in times if _fits(cron, day))
-        if found := next((one for one in due if one <= moment), None):
-            return found.isoformat()
-    raise ValueError(f"{expression!r} was never due")
+    moment = (now or datetime.now(UTC)).astimezone(UTC)
+    found = next((one for one in _times(parse(expression), moment, -1) if one <= moment), None)
+    if found is None:
+        raise ValueError(f"{expression!r} was never due")
+    return found.isoformat()
+
+
+def coming(expression: str, now: datetime | None = None) -> datetime:
+    """When it will be due next, in UTC."""
+    moment = (now or datetime.now(UTC)).astimezone(UTC)
+    found = next((one for one in _times(parse(expression), moment, 1) if one > moment), None)
+    if found is None:
+        raise ValueError(f"{expression!r} will never be due")
+    return found
+
+
+def _times(cron: crontab, moment: datetime, step: int) -> Iterator[datetime]:
+    """All times it is due, from the day of `moment` on, or back where `step` is -1."""
+    times = [time(hour, minute, tzinfo=UTC) for hour in cron.hour for minute in cron.minute]
+    for days in range(_DAYS):
+        day = moment.date() + timedelta(days=step * days)
+        if _fits(cron, day):
+            yield from (datetime.combine(day, one) for one in sorted(times, reverse=step < 0))
 
 
 def _fits(cron: crontab, day: date) -> bool:

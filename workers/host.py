@@ -11,9 +11,10 @@ from celery.apps.worker import Worker
 from celery.signals import setup_logging, worker_init, worker_ready, worker_shutdown, worker_shutting_down
 
 from catalog.ledger import LANES
-from workers import metrics
-from workers.celery_app import RETRAIN, CeleryQueue, app, lane_queue, publisher
+from workers import due, metrics
+from workers.celery_app import NIGHT, RETRAIN, CeleryQueue, app, lane_queue, publisher
 from workers.logs import configure_logs
+from workers.nights import NIGHTS
 from workers.periodic import Periodic
 from workers.pulse import Pulse
 from workers.runtime import Runtime
@@ -54,8 +55,8 @@ def _start(sender: Any, **_: Any) -> None:
         _threads.append(
             Periodic("drain", DRAIN_POLL_SECONDS, lambda: _stop_when_drained(ledger.has_open_items()))
         )
-    if os.environ.get(TRAINER):
-        _threads.append(Periodic("take up", TAKE_UP_SECONDS, lambda: _take_up_trainings(runtime)))
+    take_up = _take_up_trainings if os.environ.get(TRAINER) else _take_up_nights
+    _threads.append(Periodic("take up", TAKE_UP_SECONDS, lambda: take_up(runtime)))
     for thread in _threads:
         thread.start()
     if config.metrics_port is not None:
@@ -90,10 +91,15 @@ def _watchdog(consumer: Any) -> Watchdog:
 
 def _take_up_trainings(runtime: Runtime) -> None:
     """Send anew what a trainer that died or was stopped left behind. A message too many does nothing."""
-    from workers.training.retraining import left_behind
-
-    for scheduled_for in left_behind(runtime):
+    for scheduled_for in due.left_behind(runtime, "retrain"):
         app.send_task(RETRAIN, kwargs={"scheduled_for": scheduled_for.isoformat()})
+
+
+def _take_up_nights(runtime: Runtime) -> None:
+    """The same for what workers left behind."""
+    for schedule in NIGHTS:
+        for scheduled_for in due.left_behind(runtime, schedule):
+            app.send_task(NIGHT, kwargs={"schedule": schedule, "scheduled_for": scheduled_for.isoformat()})
 
 
 def _stop_when_drained(open_items: bool) -> None:

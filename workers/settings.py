@@ -64,6 +64,27 @@ class Settings(BaseSettings):
     )
     retrain_at: str | None = Field(None, description="when, as cron writes it, in UTC, such as 0 3 * * 0")
 
+    reprocess_at: str | None = Field(
+        None, description="when photos are run that lack what new photos get, as cron writes it, in UTC"
+    )
+    reprocess_hours: float = Field(
+        6.0, gt=0, le=24, description="for so long at most; what is left then waits for the next time"
+    )
+    reprocess_pace: float | None = Field(None, gt=0, description="photos a second at most; default: no limit")
+    reprocess_manifest: str | None = Field(
+        None, description="taken in before, so that photos that are new or changed are found"
+    )
+    collect_at: str | None = Field(
+        None, description="when orphans and results of retired versions are removed"
+    )
+    keep_retired_days: float = Field(
+        7.0, ge=0, description="how long results of a retired version stay: the way back"
+    )
+    keep_orphans_days: float = Field(
+        30.0, ge=1, description="objects that no row names stay as long; as long as your oldest backup"
+    )
+    statistics_at: str | None = Field(None, description="when Postgres' statistics are refreshed")
+
     metrics_port: int | None = Field(
         None, ge=1, le=65535, description="where a worker host tells Prometheus of its processes"
     )
@@ -87,12 +108,21 @@ class Settings(BaseSettings):
             raise ValueError("must start with redis:// or rediss://")
         return value
 
-    @field_validator("retrain_recipe", "retrain_at", mode="before")
+    @field_validator(
+        "retrain_recipe",
+        "retrain_at",
+        "reprocess_at",
+        "reprocess_pace",
+        "reprocess_manifest",
+        "collect_at",
+        "statistics_at",
+        mode="before",
+    )
     @classmethod
     def _blank_is_none(cls, value: object) -> object:
         return None if isinstance(value, str) and not value.strip() else value  # as compose hands it on
 
-    @field_validator("retrain_at")
+    @field_validator("retrain_at", "reprocess_at", "collect_at", "statistics_at")
     @classmethod
     def _is_cron(cls, value: str | None) -> str | None:
         if value is not None:
@@ -100,6 +130,17 @@ class Settings(BaseSettings):
 
             parse(value)
         return value
+
+    @property
+    def schedules(self) -> dict[str, str]:
+        """What is due at set times, and when, as cron writes it."""
+        found = {
+            "reprocess": self.reprocess_at,
+            "collect": self.collect_at,
+            "statistics": self.statistics_at,
+            "retrain": self.retrain_at if self.retrain_recipe else None,
+        }
+        return {name: at for name, at in found.items() if at}
 
     @property
     def weights_cache(self) -> Path:

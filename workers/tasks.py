@@ -17,11 +17,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from catalog import rates
 from catalog.ledger import Lane
 from models.errors import DeviceFailed
-from workers.celery_app import RETRAIN, app, lane_queue, publisher
+from workers import due
+from workers.celery_app import NIGHT, RETRAIN, app, lane_queue, publisher
 from workers.device import check, device_of, worker_shape
 from workers.fetching import Fetcher
 from workers.lanes import GiveWay
 from workers.model_cache import HostUnfit, ModelCache, compiler_of
+from workers.nights import NIGHTS
 from workers.pipeline import Pipeline, Report
 from workers.pulse import LifeSign, own_pulse
 from workers.retry import RetryPolicy
@@ -79,6 +81,12 @@ def retrain_task(scheduled_for: str) -> None:
     from workers.training.retraining import retrain
 
     retrain(runtime(), datetime.fromisoformat(scheduled_for), pulse().ending)
+
+
+@app.task(name=NIGHT)  # type: ignore[untyped-decorator]
+def night_task(schedule: str, scheduled_for: str) -> None:
+    """Do what a schedule asks. It is not `busy`: a manifest or a bucket may take hours."""
+    due.run(runtime(), NIGHTS[schedule], datetime.fromisoformat(scheduled_for), pulse().ending)
 
 
 @cache

@@ -126,6 +126,22 @@ def test_a_candidate_is_filled_promoted_and_rolled_back(system: System, tmp_path
     assert system.value("SELECT count(*) FROM product_tags WHERE model_version = 2") == 0
 
 
+def test_scheduled_work_is_listed_and_done_by_a_worker(system: System, tmp_path: Path) -> None:
+    system.environment |= {"TAGMILL_REPROCESS_AT": "30 1 * * *", "TAGMILL_REPROCESS_PACE": "500"}
+    system.json("ingest", str(write_catalog(tmp_path / "catalog", 8)), "--model", "product-type")
+    listed = {found["schedule"]: found for found in system.json("schedule", "list")}
+    assert listed["reprocess"]["limits"] == "6 h, 500 photos/s"
+    assert "T01:30:00" in listed["reprocess"]["next"]
+    assert (listed["collect"]["next"], listed["reprocess"]["last"]) == (None, None)
+    system.start_worker("-c", "1")
+    assert system.json("schedule", "run", "reprocess")["schedule"] == "reprocess"
+    system.wait_for(lambda: system.rows("SELECT * FROM scheduled_runs") != [], 60)
+    system.wait_for(lambda: system.value("SELECT count(*) FROM work_items WHERE state = 'done'") == 32, 60)
+    assert "photos/s" in system.run("schedule", "list")
+    (found,) = (one for one in system.json("schedule", "list") if one["last"])
+    assert (found["schedule"], found["last"]["error"]) == ("reprocess", None)
+
+
 @pytest.mark.parametrize("command", ["list", "show", "pause", "resume", "cancel", "retry"])
 def test_every_command_of_jobs_has_help_with_an_example(command: str) -> None:
     done = subprocess.run([*TAGMILL, "jobs", command, "--help"], capture_output=True, text=True, check=True)

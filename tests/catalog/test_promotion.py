@@ -292,16 +292,12 @@ def test_what_serves_again_in_the_midst_of_the_collection_keeps_the_rest(
     shop = Filled(engine)
     promote(engine, "product-type@2", anyway=True)
     retire_long_ago(engine)
-    looks = 0
 
-    def go_on() -> bool:
-        nonlocal looks
-        looks += 1
-        if looks == 2:
+    def want_it_back(state: retired.Collected) -> None:
+        if state.items == 2 and states(engine)["product-type@1"] == "retired":
             promote(engine, "product-type@1", anyway=True)
-        return True
 
-    assert retired.collect(engine, store, grace=A_WEEK, go_on=go_on).items == 2
+    assert retired.collect(engine, store, grace=A_WEEK, on_progress=want_it_back).items == 2
     assert rows(engine, "SELECT count(*) FROM work_items WHERE model_version_id = :id", id=shop.first.id) == [
         (3,)
     ]

@@ -18,7 +18,7 @@ SUNDAY = datetime(2026, 11, 22, 3, tzinfo=UTC)
 
 def begin(engine: sa.Engine, at: datetime = SUNDAY) -> int | None:
     with engine.begin() as connection:
-        return schedules.begin(connection, "retrain", at, "shoes")
+        return schedules.begin(connection, "retrain", "retrain", at, "shoes")
 
 
 def close(engine: sa.Engine, job_id: int | None) -> None:
@@ -41,7 +41,7 @@ def test_many_who_hear_of_it_at_once_make_one_job(engine: sa.Engine) -> None:
 
     def one(_: int) -> None:
         start.wait()
-        with locks.training(engine) as free:
+        with locks.turn(engine, "retrain") as free:
             if free and (job := begin(engine)) is not None:
                 done.append(job)
                 close(engine, job)
@@ -68,10 +68,10 @@ def test_what_a_process_left_behind_is_gone_on_with_but_not_for_ever(engine: sa.
 def test_only_one_trains_and_others_see_it(engine: sa.Engine) -> None:
     def nobody() -> bool:
         with engine.begin() as connection:
-            return locks.nobody_trains(connection)
+            return locks.nobody_at(connection, "retrain")
 
     assert nobody()
-    with locks.training(engine) as first, locks.training(engine) as second:
+    with locks.turn(engine, "retrain") as first, locks.turn(engine, "retrain") as second:
         assert first is not None
         assert first.holds()
         assert second is None

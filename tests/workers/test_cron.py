@@ -1,4 +1,4 @@
-"""When a training is due, and what beat sends of it."""
+"""When something is due, and what beat sends of it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from workers.cron import latest, parse
+from workers.cron import coming, latest, parse
 from workers.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -92,6 +92,45 @@ def test_beat_sends_the_time_to_the_trainers_alone(environment: pytest.MonkeyPat
 def test_without_recipe_or_time_nothing_is_trained(environment: pytest.MonkeyPatch, name: str) -> None:
     environment.setenv(f"TAGMILL_{name}", "")
     assert beat()[:2] == [{"sweep": "tagmill.sweep"}, None]
+
+
+NIGHTS = """
+import json
+from workers.celery_app import app
+found = {name: entry for name, entry in app.conf.beat_schedule.items() if entry["task"] == "tagmill.night"}
+called = {name: {key: value() if callable(value) else value for key, value in entry["kwargs"].items()}
+          for name, entry in found.items()}
+print(json.dumps([called, app.conf.task_routes["tagmill.night"]["queue"]]))
+"""
+
+
+def test_beat_sends_nights_with_the_time_they_are_due_to_workers(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("TAGMILL_REPROCESS_AT", "0 0 1 1 *")
+    environment.setenv("TAGMILL_COLLECT_AT", "30 4 * * 0")
+    done = subprocess.run(
+        [sys.executable, "-c", NIGHTS], cwd=ROOT, check=True, capture_output=True, timeout=60
+    )
+    called, queue = json.loads(done.stdout)
+    assert called == {
+        "reprocess": {"schedule": "reprocess", "scheduled_for": latest("0 0 1 1 *")},
+        "collect": {"schedule": "collect", "scheduled_for": latest("30 4 * * 0")},
+    }
+    assert queue == "tagmill.0.sweep"
+
+
+@pytest.mark.parametrize(
+    ("expression", "now", "due"),
+    [
+        ("0 3 * * 0", "2026-11-25 12:00", "2026-11-29 03:00"),
+        ("0 3 * * 0", "2026-11-22 03:00", "2026-11-29 03:00"),
+        ("0 3 * * 0", "2026-11-22 02:59", "2026-11-22 03:00"),
+        ("*/15 * * * *", "2026-11-25 23:50", "2026-11-26 00:00"),
+        ("0 0 29 2 *", "2026-11-25 12:00", "2028-02-29 00:00"),
+    ],
+)
+def test_it_will_be_due_next(expression: str, now: str, due: str) -> None:
+    found = coming(expression, datetime.fromisoformat(now).replace(tzinfo=UTC))
+    assert found == datetime.fromisoformat(due).replace(tzinfo=UTC)
 
 
 def test_a_time_that_is_none_is_refused_at_once(environment: pytest.MonkeyPatch) -> None:

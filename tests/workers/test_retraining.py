@@ -21,10 +21,11 @@ from models.errors import TrainingError
 from tests.catalog.shop import rows
 from tests.workers.conftest import tiny_recipe
 from tests.workers.labelled import add_bars
+from workers import due as scheduled
 from workers.runtime import Runtime
 from workers.settings import Settings, home
 from workers.training import retraining, running
-from workers.training.retraining import left_behind, retrain
+from workers.training.retraining import retrain
 
 SUNDAY = datetime(2026, 11, 22, 3, tzinfo=UTC)
 ROOT = Path(__file__).parents[2]
@@ -96,7 +97,7 @@ def test_two_processes_that_hear_of_it_train_once(due: Callable[..., Runtime]) -
     (summary,) = summaries(runtime)
     assert summary["model"] == "bars@1"
     assert summary["figures"]
-    assert left_behind(runtime) == []
+    assert scheduled.left_behind(runtime, "retrain") == []
     (job,) = rows(runtime.engine, "SELECT kind, subject FROM job_progress")
     assert job == ("retrain", "bars@1")
 
@@ -106,15 +107,15 @@ def test_what_a_killed_trainer_left_behind_is_gone_on_with(due: Callable[..., Ru
     runtime = due(epochs=100)
     trainer = retrain_apart()
     wait_for((run_folder() / "checkpoint.pt").exists)
-    assert left_behind(runtime) == []  # it is being trained
+    assert scheduled.left_behind(runtime, "retrain") == []  # it is being trained
     trainer.send_signal(signal.SIGKILL)
     trainer.wait(10)
     wait_for(lambda: not trainings(), 10)
-    wait_for(lambda: left_behind(runtime) == [SUNDAY])
+    wait_for(lambda: scheduled.left_behind(runtime, "retrain") == [SUNDAY])
     retrain(runtime, SUNDAY, never)
     assert run_folder().with_suffix(".log").read_text().count("epoch   1/100") == 1  # it did not begin anew
     assert registered(runtime) == [("bars@1", "candidate")]
-    assert (len(summaries(runtime)), left_behind(runtime)) == (1, [])
+    assert (len(summaries(runtime)), scheduled.left_behind(runtime, "retrain")) == (1, [])
 
 
 def trainings() -> list[int]:
@@ -137,7 +138,7 @@ def test_a_trainer_that_is_stopped_leaves_the_training_to_its_successor(
     runtime = due(epochs=100)
     retrain(runtime, SUNDAY, (run_folder() / "checkpoint.pt").exists)
     assert summaries(runtime) == [None]
-    assert left_behind(runtime) == [SUNDAY]
+    assert scheduled.left_behind(runtime, "retrain") == [SUNDAY]
     assert not trainings()
     assert not (run_folder() / "spec.yaml").exists()
     (tmp_path / "recipe.yaml").write_text(tiny_recipe("", epochs=101, name="stripes").to_yaml())
@@ -165,7 +166,7 @@ def test_a_training_that_fails_is_over_and_says_why(due: Callable[..., Runtime])
     assert failure.source == "bars"
     assert "lead to no photo" in failure.reason
     assert "20261122T0300.log" in failure.reason
-    assert (registered(runtime), left_behind(runtime)) == ([], [])
+    assert (registered(runtime), scheduled.left_behind(runtime, "retrain")) == ([], [])
 
 
 @pytest.mark.parametrize(
@@ -185,7 +186,7 @@ def test_a_recipe_that_cannot_be_read_is_said_once(
 
 def test_while_another_trains_nothing_is_begun(due: Callable[..., Runtime]) -> None:
     runtime = due(bars=0)
-    with locks.training(runtime.engine) as lock:
+    with locks.turn(runtime.engine, "retrain") as lock:
         assert lock is not None
         assert lock.holds()
         retrain(runtime, SUNDAY, never)
@@ -208,7 +209,7 @@ def test_while_a_service_is_away_the_training_waits_for_it(
         away.setenv(name, value)
         retrain(runtime, SUNDAY, never)
     assert summaries(runtime) == [None]
-    assert left_behind(runtime) == [SUNDAY]
+    assert scheduled.left_behind(runtime, "retrain") == [SUNDAY]
 
 
 def test_folders_and_columns_of_the_recipe_are_not_those_of_the_catalog(due: Callable[..., Runtime]) -> None:
@@ -260,7 +261,7 @@ def test_who_lost_the_lock_while_training_leaves_the_rest_to_who_has_it(
         patch.setattr(retraining, "train", trains_while_postgres_starts_anew)
         retrain(runtime, SUNDAY, never)
     assert (registered(runtime), summaries(runtime)) == ([], [None])
-    assert left_behind(runtime) == [SUNDAY]
+    assert scheduled.left_behind(runtime, "retrain") == [SUNDAY]
     if not fails:
         retrain(runtime, SUNDAY, never)
         assert registered(runtime) == [("bars@1", "candidate")]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from catalog import filters, jobs, versions
+from catalog import filters, holds, jobs, versions
 from catalog.error_report import ErrorReport
 from catalog.ingest import Summary
 from catalog.ledger import Lane
@@ -83,6 +84,11 @@ def process(
     where: WhereOption = None,
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many photos.")] = None,
     fresh: FreshFlag = False,
+    hours: Annotated[
+        float | None,
+        typer.Option(help="Pause after so many hours; the schedule `reprocess` goes on with it.", min=0),
+    ] = None,
+    pace: Annotated[float | None, typer.Option(help="Photos a second at most.", min=0.001)] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Run a model over photos that are there and have not been seen by it.
@@ -90,6 +96,8 @@ def process(
     Examples: tagmill process product-cutout --limit 100
 
     tagmill process shoes@2 --where category=Shoes
+
+    tagmill process shoes@2 --hours 6 --pace 50
     """
     runtime = Runtime(settings())
     products = filters.parse(where or ())
@@ -99,6 +107,8 @@ def process(
         job_id, added = jobs.plan_existing(
             connection, version.id, version.key, sku or (), limit, products=products, lane=lane
         )
+        pause_at = None if hours is None else datetime.now(UTC) + timedelta(hours=hours)
+        holds.limit(connection, job_id, pause_at=pause_at, pace=pace)
     publish_due(runtime)
     if as_json:
         print_json({"job_id": job_id, "model": version.key, "work_new": added})

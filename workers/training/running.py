@@ -13,6 +13,7 @@ from typing import Any
 
 from models.errors import TrainingError
 from workers.cli.console import OUTAGE
+from workers.due import Stopped
 
 # -P: a folder `workers` where the trainer happens to stand is not ours.
 COMMAND = (sys.executable, "-P", "-m", "workers.training.leash")
@@ -22,18 +23,12 @@ _STOPPED = 130  # as `tagmill train` ends after Ctrl-C
 _TAIL = 2_000
 
 
-class Stopped(Exception):
-    """Go on with the run later: it was asked to stop, killed, or could not reach a service.
-
-    It is as it was after its last whole epoch.
-    """
-
-
 def train(arguments: Sequence[str], log: Path, ending: Callable[[], bool]) -> dict[str, Any]:
     """Run it to its end; returns the document of `--json`. Standard error goes to `log`.
 
     Raises:
-        Stopped: `ending()`, a service is away, or something killed the process alone, such as want of memory.
+        Stopped: `ending()`, a service is away, or something killed the process alone, such as want of memory; the run
+            is as it was after its last whole epoch.
         TrainingError: it fails; with what it said last.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
