@@ -30,6 +30,7 @@ class Forecast:
     waiting: int
     seconds_a_photo: float | None
     measured_photos: int
+    measured_at_once: int
     ahead: int
     ahead_seconds: float | None
     processes: int
@@ -54,19 +55,19 @@ def forecast(
 ) -> Forecast:
     """Nothing is changed. `processes` is how many will work; without it, as many as did so lately.
 
-    A message of `chunk_size` photos is worked off by one process: of a few messages not every process gets one.
+    A message of `chunk_size` photos is worked off by one process, so the last ones keep some process waiting.
     """
     photos, stale = jobs.stale(connection, version.id, products)
-    rate = rates.measured(connection, [version.id])
-    others = rates.of_all(connection)
+    hands = processes if processes is not None else rates.processes(connection)
+    rate = rates.measured(connection, [version.id], hands)
+    others = rates.of_all(connection, hands)
     ahead = int(connection.scalar(_AHEAD, {"lane": lane}) or 0)
     ahead_seconds = 0.0 if not ahead else ahead * others.seconds if others else None
-    hands = processes if processes is not None else rates.processes(connection)
     done_at = None
     if rate and hands and ahead_seconds is not None:
         now: datetime = connection.execute(sa.text("SELECT now()")).scalar_one()
-        at_it = min(hands, -(-stale // chunk_size)) or 1
-        done_at = now + timedelta(seconds=ahead_seconds / hands + stale * rate.seconds / at_it)
+        of_one = min(stale, -(-stale // (chunk_size * hands)) * chunk_size)
+        done_at = now + timedelta(seconds=ahead_seconds / hands + of_one * rate.seconds)
     return Forecast(
         model=version.key,
         photos=photos,
@@ -74,6 +75,7 @@ def forecast(
         waiting=jobs.waiting(connection, version.id, products),
         seconds_a_photo=rate.seconds if rate else None,
         measured_photos=rate.photos if rate else 0,
+        measured_at_once=rate.at_once if rate else 0,
         ahead=ahead,
         ahead_seconds=ahead_seconds,
         processes=hands,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -16,10 +17,14 @@ ENOUGH = 200  # the newest chunks that a rate is taken from
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """Seconds of one process a photo, from `photos` that were measured."""
+    """Seconds of one process a photo while so many work `at_once`, from `photos` that were measured.
+
+    Processes of one machine share its memory and caches, so a photo takes the longer, the more of them are at work.
+    """
 
     seconds: float
     photos: int
+    at_once: int
 
 
 def record(connection: sa.Connection, photos: int, seconds: float, version_ids: Collection[int]) -> None:
@@ -29,16 +34,25 @@ def record(connection: sa.Connection, photos: int, seconds: float, version_ids: 
     connection.execute(_PRUNE, {"days": KEPT_DAYS})
 
 
-def measured(connection: sa.Connection, version_ids: Collection[int]) -> Rate | None:
-    """The rate of just these versions together, by their newest chunks; None where they never ran."""
-    row = connection.execute(_MEASURED, {"version_ids": sorted(version_ids), "enough": ENOUGH}).one()
-    return Rate(row.seconds / row.photos, row.photos) if row.photos else None
+def measured(connection: sa.Connection, version_ids: Collection[int], at_once: int) -> Rate | None:
+    """The rate of just these versions together, by those of their newest chunks that had the most nearly `at_once`
+    processes at work; None where they never ran."""
+    parameters = {"version_ids": sorted(version_ids), "enough": ENOUGH}
+    return _nearest(connection.execute(_MEASURED, parameters).all(), at_once)
 
 
-def of_all(connection: sa.Connection) -> Rate | None:
-    """The rate of the newest chunks, whatever they were of."""
-    row = connection.execute(_OF_ALL, {"enough": ENOUGH}).one()
-    return Rate(row.seconds / row.photos, row.photos) if row.photos else None
+def of_all(connection: sa.Connection, at_once: int) -> Rate | None:
+    """The same of the newest chunks, whatever they were of."""
+    return _nearest(connection.execute(_OF_ALL, {"enough": ENOUGH}).all(), at_once)
+
+
+def _nearest(chunks: Sequence[sa.Row[Any]], at_once: int) -> Rate | None:
+    if not chunks:
+        return None
+    nearest = min({chunk.at_once for chunk in chunks}, key=lambda n: (abs(n - at_once), -n))
+    like = [chunk for chunk in chunks if chunk.at_once == nearest]
+    photos = sum(chunk.photos for chunk in like)
+    return Rate(sum(chunk.seconds for chunk in like) / photos, photos, nearest)
 
 
 def processes(connection: sa.Connection) -> int:
@@ -48,21 +62,23 @@ def processes(connection: sa.Connection) -> int:
     return max(accumulate(change for _, change in changes), default=0)
 
 
-_SUMS = "SELECT coalesce(sum(seconds), 0)::float8 AS seconds, coalesce(sum(photos), 0)::int AS photos"
-
-_MEASURED = sa.text(
-    f"""
-    {_SUMS} FROM (
-        SELECT seconds, photos FROM chunk_runs
-        WHERE version_ids = CAST(:version_ids AS bigint[]) AND photos > 0
-        ORDER BY finished_at DESC LIMIT :enough
-    ) newest
-    """
-)
-
-_OF_ALL = sa.text(
-    f"{_SUMS} FROM (SELECT seconds, photos FROM chunk_runs ORDER BY finished_at DESC LIMIT :enough) newest"
-)
+# How many processes were at work on average while a chunk was: no chunk is thought to last a quarter of an hour.
+_NEWEST = """
+    WITH newest AS (
+        SELECT photos, seconds::float8, finished_at - seconds * interval '1 second' AS began, finished_at
+        FROM chunk_runs WHERE photos > 0 AND seconds > 0 {narrowed} ORDER BY finished_at DESC LIMIT :enough
+    )
+    SELECT n.photos, n.seconds, greatest(1, round(shared.seconds / n.seconds))::int AS at_once
+    FROM newest n CROSS JOIN LATERAL (
+        SELECT sum(extract(epoch FROM least(n.finished_at, o.finished_at)
+                   - greatest(n.began, o.finished_at - o.seconds * interval '1 second')))::float8 AS seconds
+        FROM chunk_runs o
+        WHERE o.finished_at > n.began AND o.finished_at < n.finished_at + interval '15 minutes'
+          AND o.finished_at - o.seconds * interval '1 second' < n.finished_at
+    ) shared
+"""
+_MEASURED = sa.text(_NEWEST.format(narrowed="AND version_ids = CAST(:version_ids AS bigint[])"))
+_OF_ALL = sa.text(_NEWEST.format(narrowed=""))
 
 _LATELY = sa.text(
     """

@@ -85,7 +85,7 @@ class Pipeline:
 
     def run(self, image_ids: Sequence[int], lane: Lane = "backlog") -> Report:
         """Claim the due items of `image_ids` and work them off; whatever goes wrong, the items come back."""
-        token = uuid4()
+        token, started = uuid4(), time.perf_counter()
         with metrics.stage("claim"):
             claimed = patiently(
                 lambda: self._ledger.claim(image_ids, token, top_up_to=self._top_up_to, lane=lane)
@@ -96,7 +96,7 @@ class Pipeline:
         else:
             with heartbeat(self._ledger, token, self._beat_seconds):
                 try:
-                    report = self._work(token, claimed, lane)
+                    report = self._work(token, claimed, lane, started)
                 except DeviceFailed:  # the lease runs out: its photos are suspects
                     raise
                 except Exception as error:
@@ -112,11 +112,12 @@ class Pipeline:
         metrics.REFUSED.inc(report.refused)
         return report
 
-    def _work(self, token: UUID, claimed: Sequence[ClaimedImage], lane: Lane) -> Report:
+    def _work(self, token: UUID, claimed: Sequence[ClaimedImage], lane: Lane, started: float) -> Report:
         versions = frozenset(version for image in claimed for version in image.versions)
+        before_loading = time.perf_counter()
         with self._pulse.slowly(LOADING):
             loaded = self._models.get(versions)
-        started = time.perf_counter()
+        started += time.perf_counter() - before_loading
         waiting: deque[Future[int]] = deque()
         worked = refused = 0
         sides = _sides(loaded)

@@ -62,6 +62,6 @@ def _await_measure(runtime: Runtime, version: Version) -> None:
     until = time.monotonic() + MEASURED_WITHIN
     while time.monotonic() < until:
         with runtime.engine.connect() as connection:
-            if rates.measured(connection, [version.id]):
+            if rates.measured(connection, [version.id], 1):
                 return
         time.sleep(LOOK)

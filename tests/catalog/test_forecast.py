@@ -31,26 +31,55 @@ def see(engine: sa.Engine, store: MemoryAssetStore, version: Version, **options:
         return forecast(connection, store, version, **options)  # type: ignore[arg-type]
 
 
-def ran(engine: sa.Engine, photos: int, seconds: float, *versions: int) -> None:
+def ran(engine: sa.Engine, photos: int, seconds: float, *versions: int, ago: float = 0.0) -> None:
+    """A chunk that a process was done with `ago` seconds ago."""
     with engine.begin() as connection:
         rates.record(connection, photos, seconds, versions)
+        newest = "id = (SELECT max(id) FROM chunk_runs)"
+        moved = f"UPDATE chunk_runs SET finished_at = now() - :ago * interval '1 second' WHERE {newest}"
+        connection.execute(sa.text(moved), {"ago": ago})
 
 
 def test_a_rate_is_that_of_just_these_versions_by_their_newest_chunks(engine: sa.Engine) -> None:
-    ran(engine, 100, 10.0, 2, 1)
-    ran(engine, 300, 50.0, 1, 2)
+    ran(engine, 100, 10.0, 2, 1, ago=100)
+    ran(engine, 300, 50.0, 1, 2, ago=20)
     ran(engine, 10, 10.0, 1)
     with engine.connect() as connection:
-        assert rates.measured(connection, [1, 2]) == Rate(pytest.approx(0.15), 400)  # type: ignore[arg-type]
-        assert rates.measured(connection, [1]) == Rate(1.0, 10)
-        assert rates.measured(connection, [3]) is None
-        assert rates.processes(connection) == 3  # at once
-    execute(engine, "UPDATE chunk_runs SET finished_at = now() - interval '2 minutes' WHERE photos = 100")
+        assert rates.measured(connection, [1, 2], 1) == Rate(pytest.approx(0.15), 400, 1)  # type: ignore[arg-type]
+        assert rates.measured(connection, [1], 4) == Rate(1.0, 10, 1)
+        assert rates.measured(connection, [3], 1) is None
+        assert rates.of_all(connection, 1) == Rate(pytest.approx(70 / 410), 410, 1)  # type: ignore[arg-type]
+
+
+def test_a_rate_is_that_of_as_many_processes_as_will_work(engine: sa.Engine) -> None:
+    """A photo takes one process longer where others are at work on the same machine."""
+    ran(engine, 100, 10.0, 1, ago=500)
+    for _ in range(4):
+        ran(engine, 100, 22.0, 1, ago=100)
+    ran(engine, 100, 14.0, 1, ago=51)
+    ran(engine, 100, 14.0, 7, ago=50)
     with engine.connect() as connection:
-        assert rates.processes(connection) == 2  # before the restart there was one, which counts no more
+        found = {n: rates.measured(connection, [1], n) for n in (1, 2, 3, 4, 16)}
+    assert {n: (rate.at_once, round(rate.seconds, 2)) for n, rate in found.items() if rate} == {
+        1: (1, 0.1),
+        2: (2, 0.14),
+        3: (4, 0.22),
+        4: (4, 0.22),
+        16: (4, 0.22),
+    }
+
+
+def test_so_many_processes_work_as_did_at_once_lately(engine: sa.Engine) -> None:
+    def processes() -> int:
+        with engine.connect() as connection:
+            return rates.processes(connection)
+
+    ran(engine, 1, 10.0, 1, ago=120)  # before a restart, and counts no more
+    ran(engine, 1, 10.0, 1)
+    ran(engine, 1, 50.0, 1)
+    assert processes() == 2
     execute(engine, "UPDATE chunk_runs SET finished_at = now() - interval '1 hour'")
-    with engine.connect() as connection:
-        assert rates.processes(connection) == 0
+    assert processes() == 0
 
 
 def test_old_measurements_are_dropped_along_with_new_ones(engine: sa.Engine) -> None:
@@ -79,16 +108,18 @@ def test_a_forecast_counts_what_lacks_the_version_and_what_waits_before_it(
     found = see(engine, store, version)
     assert (found.photos, found.stale, found.waiting, found.ahead) == (50, 45, 5, 11)
     assert found.seconds_a_photo == pytest.approx(0.4)
-    assert found.ahead_seconds == pytest.approx(11 * 1.0)
+    assert found.ahead_seconds == pytest.approx(11 * 0.4)  # by what two at once took
     assert found.seconds == pytest.approx(45 * 0.4)
     assert found.processes == 2
     assert found.mask_bytes == 0
     assert found.done_at is not None
     left = (found.done_at - datetime.now(UTC)) / timedelta(seconds=1)
-    assert left == pytest.approx((11 + 18) / 2, abs=2)
-    few = see(engine, store, version, chunk_size=64)  # one message, for one process
-    assert few.done_at is not None
-    assert (few.done_at - found.done_at) / timedelta(seconds=1) == pytest.approx(18 / 2, abs=1)
+    assert left == pytest.approx((11 * 0.4 + 45 * 0.4) / 2, abs=2)
+    for chunk, photos in ((64, 45), (20, 40), (10, 25)):  # the process with the most messages decides
+        few = see(engine, store, version, chunk_size=chunk)
+        assert few.done_at is not None
+        longer = (few.done_at - found.done_at) / timedelta(seconds=1)
+        assert longer == pytest.approx((photos - 22.5) * 0.4, abs=1), chunk
     shoes = see(engine, store, version, products=filters.parse(["category=Shoes"]), processes=4)
     assert (shoes.photos, shoes.stale, shoes.processes) == (20, 15, 4)
     assert see(engine, store, version, lane="fresh").ahead == 0

@@ -133,7 +133,7 @@ def _print(seen: Forecast, where: str) -> None:
     else:
         out.print(
             f"{duration(seen.seconds)} of one process, at {1000 * seen.seconds_a_photo:.1f} ms a photo "
-            f"(measured on {seen.measured_photos:,})"
+            f"(measured on {seen.measured_photos:,}, {seen.measured_at_once} at once)"
         )
         _print_end(seen)
     if seen.mask_bytes:
