@@ -61,6 +61,11 @@ def _hold(connection: sa.Connection, job_id: int, held: str | None, pause_at: da
         connection.execute(_UNPUBLISH, {"job_id": job_id})
 
 
+def paused(connection: sa.Connection, limit: int = 10) -> list[int]:
+    """Some jobs that are on hold, and have work."""
+    return list(connection.scalars(_PAUSED, {"limit": limit}))
+
+
 def _look(connection: sa.Connection, job_id: int) -> sa.Row[Any]:
     """The job, which nobody else acts upon until the transaction ends. Raises UnknownJob."""
     row = connection.execute(_STATE, {"job_id": job_id}).one_or_none()
@@ -86,6 +91,13 @@ _STATE = sa.text(
            EXISTS (SELECT FROM work_items w WHERE w.job_id = j.id AND w.state IN ('pending', 'retry'))
            OR EXISTS (SELECT FROM work_items w WHERE w.job_id = j.id AND w.state = 'leased') AS open
     FROM jobs j WHERE id = :job_id FOR NO KEY UPDATE OF j
+    """
+)
+
+_PAUSED = sa.text(
+    """
+    SELECT id FROM jobs j WHERE held = 'paused' AND EXISTS (
+        SELECT FROM work_items w WHERE w.job_id = j.id AND w.state IN ('pending', 'retry')) ORDER BY id LIMIT :limit
     """
 )
 

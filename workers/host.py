@@ -10,6 +10,7 @@ import structlog
 from celery.apps.worker import Worker
 from celery.signals import setup_logging, worker_init, worker_ready, worker_shutdown, worker_shutting_down
 
+from catalog import holds
 from catalog.ledger import LANES
 from workers import due, metrics
 from workers.celery_app import NIGHT, RETRAIN, CeleryQueue, app, lane_queue, publisher
@@ -52,9 +53,7 @@ def _start(sender: Any, **_: Any) -> None:
     _threads.append(Periodic("sweep", config.sweep_seconds, lambda: sweep(ledger, way_out)))
     _threads.append(Periodic("watch", config.stall_seconds / 10, _watchdog(sender).look))
     if os.environ.get(DRAIN):
-        _threads.append(
-            Periodic("drain", DRAIN_POLL_SECONDS, lambda: _stop_when_drained(ledger.has_open_items()))
-        )
+        _threads.append(Periodic("drain", DRAIN_POLL_SECONDS, lambda: _stop_when_drained(runtime)))
     take_up = _take_up_trainings if os.environ.get(TRAINER) else _take_up_nights
     _threads.append(Periodic("take up", TAKE_UP_SECONDS, lambda: take_up(runtime)))
     for thread in _threads:
@@ -102,8 +101,11 @@ def _take_up_nights(runtime: Runtime) -> None:
             app.send_task(NIGHT, kwargs={"schedule": schedule, "scheduled_for": scheduled_for.isoformat()})
 
 
-def _stop_when_drained(open_items: bool) -> None:
-    if not open_items:
+def _stop_when_drained(runtime: Runtime) -> None:
+    if not runtime.ledger.has_open_items():
+        with runtime.engine.connect() as connection:
+            if paused := holds.paused(connection):
+                log.warning("drained, but for jobs on hold: tagmill jobs resume", jobs=paused)
         os.kill(os.getpid(), signal.SIGTERM)  # Celery's orderly shutdown
 
 

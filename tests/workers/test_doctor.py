@@ -87,6 +87,15 @@ def test_leases_that_nobody_takes_back_and_work_that_nobody_takes(
     assert ("stuck_leases", "fail") in levels(runtime)
 
 
+def test_work_on_hold_is_told(runtime: Runtime, engine: sa.Engine) -> None:
+    job = plan(engine, add_images(engine, 2), add_version(engine).id)
+    execute(engine, "UPDATE jobs SET held = 'paused'")
+    (finding,) = of(runtime, "jobs_paused")
+    assert (finding.level, finding.sentence) == ("warn", f"jobs {job} are paused")
+    execute(engine, "UPDATE work_items SET state = 'cancelled'")
+    assert of(runtime, "jobs_paused")[0].level == "ok"
+
+
 def test_quarantine_interrupted_ingests_and_missing_objects(
     runtime: Runtime, engine: sa.Engine, store: S3AssetStore
 ) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import sqlalchemy as sa
 
+from catalog import holds
 from catalog.ledger_sql import HAS_LEASED, OLDEST
 from workers.doctor.finding import Finding, judge
 from workers.runtime import Runtime
@@ -20,6 +21,7 @@ def check(runtime: Runtime) -> Iterator[Finding]:
         yield _stuck_leases(connection, 3 * runtime.settings.sweep_seconds)
         yield _waiting(connection)
         yield _interrupted(connection)
+        yield _on_hold(connection)
         yield from _quarantine(connection)
 
 
@@ -54,6 +56,16 @@ def _interrupted(connection: sa.Connection) -> Finding:
         if jobs
         else "no ingest hangs",
         "Their ingest was killed, or is very long: ingest the same manifest again, nothing is doubled.",
+    )
+
+
+def _on_hold(connection: sa.Connection) -> Finding:
+    paused = holds.paused(connection)
+    return judge(
+        "jobs_paused",
+        not paused,
+        f"jobs {', '.join(map(str, paused))} are paused" if paused else "no job is on hold",
+        "Their photos wait until `tagmill jobs resume JOB`, or until the schedule that paused them is due again.",
     )
 
 
