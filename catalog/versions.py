@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
+from catalog import events
 from catalog.errors import AlreadyServes, UnknownModel
 from catalog.locks import may_last
 from catalog.tables import ModelVersion, Threshold
@@ -141,6 +142,7 @@ def promote(connection: sa.Connection, reference: str) -> tuple[Version, Version
         connection, "retired", ModelVersion.name == chosen.name, ModelVersion.state == "serving"
     )
     promoted = _set_state(connection, "serving", ModelVersion.id == chosen.id)
+    events.version_promoted(connection, promoted[0], retired[0] if retired else None)
     return promoted[0], retired[0] if retired else None
 
 

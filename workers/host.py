@@ -10,7 +10,7 @@ import structlog
 from celery.apps.worker import Worker
 from celery.signals import setup_logging, worker_init, worker_ready, worker_shutdown, worker_shutting_down
 
-from catalog.ledger import LANES
+from catalog.ledger import LANES, Ledger
 from workers import metrics
 from workers.celery_app import RETRAIN, CeleryQueue, app, lane_queue, publisher
 from workers.logs import configure_logs
@@ -18,13 +18,16 @@ from workers.periodic import Periodic
 from workers.pulse import Pulse
 from workers.runtime import Runtime
 from workers.settings import home, settings
-from workers.sweeper import sweep
+from workers.sweeper import end_jobs, sweep
 from workers.watchdog import Watchdog, end_host
+from workers.webhooks import Dispatcher
 
 log = structlog.get_logger()
 
 DRAIN = "TAGMILL_DRAIN"  # set by `tagmill worker --drain` for its own process
 DRAIN_POLL_SECONDS = 1.0
+DELIVERY_SECONDS, PRUNE_SECONDS = 2.0, 3600.0
+LAST_WORDS_SECONDS = 15.0  # in which a host that is drained tells webhooks of it
 TRAINER = "TAGMILL_TRAINER"  # set by `tagmill trainer` for its own process
 TAKE_UP_SECONDS = 300.0
 
@@ -48,12 +51,13 @@ def _start(sender: Any, **_: Any) -> None:
     config = settings()
     runtime = Runtime(config)
     ledger, way_out = runtime.ledger, publisher(runtime)
+    dispatcher = Dispatcher(runtime.engine, config.inside_hosts)
     _threads.append(Periodic("sweep", config.sweep_seconds, lambda: sweep(ledger, way_out)))
+    _threads.append(Periodic("webhooks", DELIVERY_SECONDS, dispatcher.look))
+    _threads.append(Periodic("prune", PRUNE_SECONDS, dispatcher.prune))
     _threads.append(Periodic("watch", config.stall_seconds / 10, _watchdog(sender).look))
     if os.environ.get(DRAIN):
-        _threads.append(
-            Periodic("drain", DRAIN_POLL_SECONDS, lambda: _stop_when_drained(ledger.has_open_items()))
-        )
+        _threads.append(Periodic("drain", DRAIN_POLL_SECONDS, lambda: _stop_when_drained(ledger, dispatcher)))
     if os.environ.get(TRAINER):
         _threads.append(Periodic("take up", TAKE_UP_SECONDS, lambda: _take_up_trainings(runtime)))
     for thread in _threads:
@@ -96,8 +100,13 @@ def _take_up_trainings(runtime: Runtime) -> None:
         app.send_task(RETRAIN, kwargs={"scheduled_for": scheduled_for.isoformat()})
 
 
-def _stop_when_drained(open_items: bool) -> None:
-    if not open_items:
+def _stop_when_drained(ledger: Ledger, dispatcher: Dispatcher) -> None:
+    if ledger.has_open_items():
+        return
+    try:
+        end_jobs(ledger)
+        dispatcher.flush(LAST_WORDS_SECONDS)
+    finally:
         os.kill(os.getpid(), signal.SIGTERM)  # Celery's orderly shutdown
 
 

@@ -31,6 +31,7 @@ from workers.cli import (
     status,
     train,
     trainer,
+    webhooks,
     worker,
 )
 from workers.cli.console import OUTAGE, err, out
@@ -47,7 +48,7 @@ app = typer.Typer(
 )
 for module in (
     *(services, ingest, worker, status, jobs, plan, doctor, models),
-    *(label, train, evaluate, trainer, backup, orphans, exporter, demo),
+    *(label, train, evaluate, trainer, webhooks, backup, orphans, exporter, demo),
 ):
     module.register(app)
 
