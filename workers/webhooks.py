@@ -27,8 +27,15 @@ GONE = 410
 
 def send(delivery: Delivery, inside: Collection[str]) -> Answer:
     """One request, whatever the answer. Raises AddressRefused, NoAnswer."""
-    body = _body(delivery)
-    return post(delivery.url, body, _headers(delivery, body, int(time.time())), inside)
+    body, moment = _body(delivery), str(int(time.time()))
+    headers = {
+        "content-type": "application/json",
+        "user-agent": "Tagmill",
+        "webhook-id": delivery.message_id,
+        "webhook-timestamp": moment,
+        "webhook-signature": signature(delivery.secret, delivery.message_id, moment, body),
+    }
+    return post(delivery.url, body, headers, inside)
 
 
 def _body(delivery: Delivery) -> bytes:
@@ -37,17 +44,11 @@ def _body(delivery: Delivery) -> bytes:
     return json.dumps(content, separators=(",", ":")).encode()
 
 
-def _headers(delivery: Delivery, body: bytes, now: int) -> dict[str, str]:
-    signed = f"{delivery.message_id}.{now}.".encode() + body
-    key = base64.b64decode(delivery.secret.removeprefix(SECRET_PREFIX))
-    signature = base64.b64encode(hmac.digest(key, signed, hashlib.sha256)).decode()
-    return {
-        "content-type": "application/json",
-        "user-agent": "Tagmill",
-        "webhook-id": delivery.message_id,
-        "webhook-timestamp": str(now),
-        "webhook-signature": f"v1,{signature}",
-    }
+def signature(secret: str, message_id: str, moment: str, body: bytes) -> str:
+    """HMAC-SHA256 in base64, behind its version; `moment` is in seconds since 1970."""
+    key = base64.b64decode(secret.removeprefix(SECRET_PREFIX))
+    made = hmac.digest(key, f"{message_id}.{moment}.".encode() + body, hashlib.sha256)
+    return f"v1,{base64.b64encode(made).decode()}"
 
 
 def complaint(answer: Answer) -> str | None:

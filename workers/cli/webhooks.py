@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 from rich.markup import escape
+from rich.text import Text
 
 from catalog import webhooks as catalog_webhooks
 from catalog.errors import AddressRefused, NoAnswer
@@ -72,7 +73,8 @@ def list_(as_json: JsonFlag = False) -> None:
     for one in found:
         labels, error = escape(", ".join(one.labels) or "–"), escape(one.last_error or "–")
         counts = (f"{one.pending:,}", f"{one.failed:,}")
-        made.add_row(str(one.id), escape(one.url), ", ".join(one.events), labels, *counts, error)
+        url = Text(one.url, overflow="fold")
+        made.add_row(str(one.id), url, ", ".join(one.events), labels, *counts, error)
     out.print(made if found else "no webhooks yet: tagmill webhooks add URL --on job.done")
 
 
