@@ -120,68 +120,64 @@ _TELL_ENDED = sa.text(
 def labels_seen(connection: sa.Connection, stored: Sequence[Stored]) -> None:
     """Watched labels that serving versions gave to photos, above their threshold: each photo and label once.
 
-    Called when the rows are written. In a database older than webhooks it does nothing.
+    In a database older than webhooks it does nothing.
     """
-    keys = [result.key for result in stored if _has_labels(result.prediction)]
-    if not keys:
-        return
-    parameters = {
-        "image_ids": [key.image_id for key in keys],
-        "version_ids": [key.model_version_id for key in keys],
-    }
+    given = [(result.key, label, score) for result in stored for label, score in _labels(result.prediction)]
+    watched = _watched(connection) if given else set()
+    if hits := [hit for hit in given if hit[1] in watched]:
+        parameters = {
+            "image_ids": [key.image_id for key, _, _ in hits],
+            "version_ids": [key.model_version_id for key, _, _ in hits],
+            "labels": [label for _, label, _ in hits],
+            "scores": [float(score) for _, _, score in hits],
+        }
+        connection.execute(_TELL_SEEN, parameters)
+
+
+def _labels(prediction: Prediction) -> list[tuple[str, float]]:
+    match prediction:
+        case Classification(found) | Detections(found) | Segmentation(segments=found):
+            return [(one.label, one.score) for one in found]
+        case Embedding():
+            return []
+
+
+def _watched(connection: sa.Connection) -> set[str]:
     try:
-        connection.execute(_LABELS_SEEN, parameters)
+        return set(connection.scalars(_WATCHED))
     except ProgrammingError as error:
         if not isinstance(error.orig, UndefinedTable):
             raise
-        connection.execute(sa.text("ROLLBACK TO SAVEPOINT label_seen"))
+        connection.execute(sa.text("ROLLBACK TO SAVEPOINT watched"))
+        return set()
 
 
-def _has_labels(prediction: Prediction) -> bool:
-    match prediction:
-        case Classification(found) | Detections(found) | Segmentation(segments=found):
-            return bool(found)
-        case Embedding():
-            return False
+# One round trip, savepoint and all: every settlement asks this.
+_WATCHED = sa.text(
+    "SAVEPOINT watched; SELECT DISTINCT unnest(labels) FROM webhooks WHERE 'label.seen' = ANY(events)"
+)
 
-
-# One round trip, savepoint and all. Nothing is read where nobody watches. Ordered, so that two who tell of the same
-# photos do not wait for each other.
-_LABELS_SEEN = sa.text(
+# Ordered, so that two who tell of the same photos do not wait for each other.
+_TELL_SEEN = sa.text(
     """
-    SAVEPOINT label_seen;
-    WITH watching AS MATERIALIZED (
-        SELECT id, labels FROM webhooks WHERE 'label.seen' = ANY(events) FOR KEY SHARE
-    ), found AS (
-        SELECT k.image_id, k.model_version_id, r.label, r.score
-        FROM unnest(CAST(:image_ids AS bigint[]), CAST(:version_ids AS bigint[])) k (image_id, model_version_id)
-        CROSS JOIN LATERAL (
-            SELECT label, score FROM classifications c
-            WHERE (c.image_id, c.model_version_id) = (k.image_id, k.model_version_id)
-            UNION ALL
-            SELECT label, score FROM detections d
-            WHERE (d.image_id, d.model_version_id) = (k.image_id, k.model_version_id)
-            UNION ALL
-            SELECT label, score FROM segments s
-            WHERE (s.image_id, s.model_version_id) = (k.image_id, k.model_version_id)
-        ) r
-        WHERE EXISTS (SELECT FROM watching)
-    )
     INSERT INTO webhook_deliveries (webhook_id, event, key, payload)
-    SELECT DISTINCT ON (f.image_id, f.label, w.id)
-           w.id, 'label.seen', 'photo ' || f.image_id || ' ' || f.label,
+    SELECT w.id, 'label.seen', 'photo ' || s.image_id || ' ' || s.label,
            jsonb_build_object(
-               'image_id', f.image_id, 'label', f.label, 'score', f.score, 'model', m.name || '@' || m.version,
+               'image_id', s.image_id, 'label', s.label, 'score', s.score, 'model', s.model,
                'skus', ARRAY(SELECT p.sku FROM product_images pi JOIN products p ON p.id = pi.product_id
-                             WHERE pi.image_id = f.image_id ORDER BY p.sku))
-    FROM watching w
-    JOIN found f ON f.label = ANY(w.labels)
-    JOIN model_versions m ON m.id = f.model_version_id AND m.state = 'serving'
-    LEFT JOIN thresholds own ON own.model_name = m.name AND own.label = f.label
-    LEFT JOIN thresholds general ON general.model_name = m.name AND general.label = ''
-    WHERE f.score >= coalesce(own.threshold, general.threshold, 0.5)
-    ORDER BY f.image_id, f.label, w.id, f.score DESC
-    ON CONFLICT DO NOTHING;
-    RELEASE SAVEPOINT label_seen
+                             WHERE pi.image_id = s.image_id ORDER BY p.sku))
+    FROM (
+        SELECT DISTINCT ON (h.image_id, h.label) h.image_id, h.label, h.score, m.name || '@' || m.version AS model
+        FROM unnest(CAST(:image_ids AS bigint[]), CAST(:version_ids AS bigint[]), CAST(:labels AS text[]),
+                    CAST(:scores AS real[])) h (image_id, model_version_id, label, score)
+        JOIN model_versions m ON m.id = h.model_version_id AND m.state = 'serving'
+        LEFT JOIN thresholds own ON own.model_name = m.name AND own.label = h.label
+        LEFT JOIN thresholds general ON general.model_name = m.name AND general.label = ''
+        WHERE h.score >= coalesce(own.threshold, general.threshold, 0.5)
+        ORDER BY h.image_id, h.label, h.score DESC
+    ) s
+    JOIN webhooks w ON 'label.seen' = ANY(w.events) AND s.label = ANY(w.labels)
+    ORDER BY s.image_id, s.label, w.id FOR KEY SHARE OF w
+    ON CONFLICT DO NOTHING
     """
 )

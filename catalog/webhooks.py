@@ -108,12 +108,14 @@ def retry(connection: sa.Connection, webhook_id: int) -> int:
     return connection.execute(_RETRY, {"webhook_id": webhook_id}).rowcount
 
 
-def take_due(connection: sa.Connection, busy: Collection[int], limit: int) -> list[Delivery]:
-    """Begin an attempt at up to `limit` due deliveries, one a webhook, none of webhooks that are `busy`.
+def take_due(
+    connection: sa.Connection, limit: int = 1, *, busy: Collection[int] = (), of: int | None = None
+) -> list[Delivery]:
+    """Begin an attempt at up to `limit` due deliveries, one a webhook, none of those that are `busy`; or `of` one.
 
     The attempt is counted here, before the request. A delivery whose sender dies is due again after `HELD`.
     """
-    parameters = {"busy": list(busy), "limit": limit, "held": HELD}
+    parameters = {"busy": list(busy), "of": of, "limit": limit, "held": HELD}
     return [Delivery(**row._mapping) for row in connection.execute(_TAKE, parameters)]
 
 
@@ -171,9 +173,9 @@ _TAKE = sa.text(
         SELECT d.id FROM webhooks w CROSS JOIN LATERAL (
             SELECT id FROM webhook_deliveries
             WHERE webhook_id = w.id AND state = 'pending' AND next_attempt_at <= now()
-            ORDER BY next_attempt_at, id LIMIT 1 FOR UPDATE SKIP LOCKED
+            ORDER BY next_attempt_at LIMIT 1 FOR UPDATE SKIP LOCKED
         ) d
-        WHERE w.id <> ALL(CAST(:busy AS bigint[])) ORDER BY random() LIMIT :limit
+        WHERE w.id <> ALL(CAST(:busy AS bigint[])) AND w.id = coalesce(:of, w.id) ORDER BY random() LIMIT :limit
     )
     UPDATE webhook_deliveries d SET attempts = d.attempts + 1, next_attempt_at = now() + :held
     FROM due, webhooks w WHERE d.id = due.id AND w.id = d.webhook_id

@@ -22,6 +22,7 @@ from workers.outward import Answer, post
 log = structlog.get_logger()
 
 THREADS = 8
+TURN_SECONDS = 2.0
 GONE = 410
 
 
@@ -82,11 +83,11 @@ class Dispatcher:
             if len(self._busy) == THREADS:
                 return
             with self._engine.begin() as connection:
-                due = webhooks.take_due(connection, self._busy, THREADS - len(self._busy))
+                due = webhooks.take_due(connection, THREADS - len(self._busy), busy=self._busy)
             self._busy |= {delivery.webhook_id for delivery in due}
         for delivery in due:
             # A daemon: a host that ends waits for nobody; the delivery is made again.
-            threading.Thread(target=self._deliver, args=(delivery,), name="webhook", daemon=True).start()
+            threading.Thread(target=self._serve, args=(delivery,), name="webhook", daemon=True).start()
 
     def flush(self, seconds: float) -> None:
         """Deliver all that is due, as far as `seconds` last."""
@@ -100,15 +101,26 @@ class Dispatcher:
         with self._engine.begin() as connection:
             webhooks.prune(connection)
 
-    def _deliver(self, delivery: Delivery) -> None:
+    def _serve(self, delivery: Delivery) -> None:
         try:
-            self._attempt(delivery)
+            self._deliver_all(delivery)
         except Exception as error:  # noqa: BLE001 - such as a database that is away: it is delivered again
             log.warning("delivery not recorded", webhook=delivery.webhook_id, error=str(error))
         try:
             self.look(delivery.webhook_id)
         except Exception as error:  # noqa: BLE001 - the next look is a timer's
             log.warning("no look for deliveries", error=str(error))
+
+    def _deliver_all(self, first: Delivery) -> None:
+        """And what else is due to this webhook, until its turn is over: others wait for a thread."""
+        end = time.monotonic() + TURN_SECONDS
+        due = [first]
+        while due:
+            self._attempt(due[0])
+            if time.monotonic() > end:
+                return
+            with self._engine.begin() as connection:
+                due = webhooks.take_due(connection, of=first.webhook_id)
 
     def _attempt(self, delivery: Delivery) -> None:
         gone = False

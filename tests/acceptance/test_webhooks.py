@@ -58,8 +58,9 @@ def test_a_shop_is_told_of_its_job_and_of_a_label(system: System, receiver: Rece
 
 
 def test_added_tested_tried_again_and_removed(system: System, receiver: Receiver) -> None:
+    system.environment["COLUMNS"] = "200"
     number = system.json("webhooks", "add", receiver.url, "--on", "version.promoted")["id"]
-    assert receiver.url in system.run("webhooks", "list").replace("\n", "")
+    assert receiver.url in system.run("webhooks", "list")
     answer = system.json("webhooks", "test", str(number))
     assert answer == {"delivered": True, "status": 200, "answer": "thanks", "error": None}
     assert "delivered: 200 thanks" in system.run("webhooks", "test", str(number))

@@ -33,9 +33,9 @@ def owe(engine: sa.Engine, webhook: Webhook, *keys: str) -> None:
         )
 
 
-def take(engine: sa.Engine, *busy: int, limit: int = 9) -> list[Delivery]:
+def take(engine: sa.Engine, *busy: int, of: int | None = None) -> list[Delivery]:
     with engine.begin() as connection:
-        return webhooks.take_due(connection, busy, limit)
+        return webhooks.take_due(connection, 9, busy=busy, of=of)
 
 
 def due_again(engine: sa.Engine) -> None:
@@ -86,10 +86,21 @@ def test_one_delivery_a_webhook_the_oldest_first_and_none_of_the_busy(engine: sa
     assert take(engine) == []
 
 
+def test_more_of_one_webhook(engine: sa.Engine) -> None:
+    first, second = add(engine), add(engine)
+    for webhook in (first, second):
+        owe(engine, webhook, "a", "b")
+    assert [[d.webhook_id for d in take(engine, of=second.id)] for _ in range(3)] == [
+        [second.id],
+        [second.id],
+        [],
+    ]
+
+
 def test_of_two_hosts_that_look_at_once_one_takes_it(engine: sa.Engine) -> None:
     owe(engine, add(engine), "a")
     with engine.begin() as connection:
-        assert len(webhooks.take_due(connection, [], 9)) == 1
+        assert len(webhooks.take_due(connection)) == 1
         assert take(engine) == []  # not yet committed by the other
 
 

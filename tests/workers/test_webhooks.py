@@ -218,7 +218,7 @@ def test_killed_between_request_and_record_it_is_sent_again_with_the_same_id(
 ) -> None:
     owe(engine, add(engine, receiver.url))
     with engine.begin() as connection:
-        (delivery,) = webhooks.take_due(connection, [], 1)
+        (delivery,) = webhooks.take_due(connection)
     assert send(delivery, INSIDE).status == 200  # and here the host died
     dispatcher.flush(10)
     assert len(receiver.requests) == 1  # it might still be at it
