@@ -25,6 +25,7 @@ from catalog.errors import AddressRefused, NoAnswer
 CONNECT_SECONDS, TOTAL_SECONDS = 5.0, 15.0
 ANSWER_BYTES = 4096  # read of an answer; the rest is left unread
 
+_NO_URL = "no URL of the kind https://host/path"  # which is not shown: it may hold a password
 _UNICAST = IPv6Network("2000::/3")
 _NAT64 = IPv6Network("64:ff9b::/96")
 
@@ -59,11 +60,11 @@ def destination(url: str, inside: Collection[str] = ()) -> Destination:
     try:
         parts = parse_url(url)
     except LocationParseError:
-        raise AddressRefused(f"{url!r} is no URL") from None
+        raise AddressRefused(_NO_URL) from None
     if parts.auth is not None:
         raise AddressRefused("a URL must hold no user name or password; the signature is the proof")
     if parts.scheme not in ("http", "https") or not parts.host:
-        raise AddressRefused(f"{url!r} is no URL of the kind https://host/path")
+        raise AddressRefused(_NO_URL)
     host, secure = parts.host.strip("[]"), parts.scheme == "https"
     port = parts.port or (443 if secure else 80)
     addresses = _resolve(host, port)
@@ -162,12 +163,18 @@ def _exchange(
         connection.request("POST", to.path, body, headers, preload_content=False, decode_content=False)
         with closing(connection.getresponse()) as response:
             text = response.read(ANSWER_BYTES).decode(errors="replace")
-    return Answer(response.status, "".join(c if c.isprintable() else " " for c in text).strip())
+    return Answer(response.status, printable(text))
 
 
 def _secured(opened: socket.socket, host: str) -> ssl.SSLSocket:
     return ssl.create_default_context().wrap_socket(opened, server_hostname=host.rstrip("."))
 
 
+def printable(text: str) -> str:
+    """`text` in one line, for terminals, logs and Postgres, whatever the other side said."""
+    return "".join(c if c.isprintable() else " " for c in text).strip()
+
+
 def _sentence(error: Exception) -> str:
-    return (isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__
+    text = (isinstance(error, OSError) and error.strerror) or str(error)
+    return printable(text) or type(error).__name__

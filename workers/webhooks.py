@@ -15,9 +15,8 @@ import sqlalchemy as sa
 import structlog
 
 from catalog import webhooks
-from catalog.errors import AddressRefused, NoAnswer
 from catalog.webhooks import SECRET_PREFIX, Delivery
-from workers.outward import Answer, post
+from workers.outward import Answer, post, printable
 
 log = structlog.get_logger()
 
@@ -93,8 +92,12 @@ class Dispatcher:
         """Deliver all that is due, as far as `seconds` last."""
         deadline = time.monotonic() + seconds
         self.look()
-        while self._busy and time.monotonic() < deadline:
+        while self._at_work() and time.monotonic() < deadline:
             time.sleep(0.02)
+
+    def _at_work(self) -> bool:
+        with self._lock:  # or it would be asked between the end of one delivery and the next
+            return bool(self._busy)
 
     def prune(self) -> None:
         """Forget what is old."""
@@ -127,8 +130,8 @@ class Dispatcher:
         try:
             answer = send(delivery, self._inside)
             reason, gone = complaint(answer), answer.status == GONE
-        except (AddressRefused, NoAnswer) as error:
-            reason = str(error)
+        except Exception as error:  # noqa: BLE001 - whatever an endpoint does to us is its failure, and counted
+            reason = printable(str(error)) or type(error).__name__
         with self._engine.begin() as connection:
             if reason is None:
                 webhooks.delivered(connection, delivery)

@@ -84,7 +84,7 @@ def test_the_host_that_is_looked_at_is_the_host_that_is_asked() -> None:
         ("file:///etc/passwd", "no URL of the kind"),
         ("shop.example/x", "no URL of the kind"),
         ("https:///x", "no URL of the kind"),
-        ("http://1.1.1.1:99999/", "is no URL"),
+        ("http://anna:secret@1.1.1.1:99999/", "no URL of the kind"),
         ("https://anna:secret@shop.example/x", "no user name or password"),
         ("ftp://anna:secret@shop.example/x", "no user name or password"),
     ],
@@ -197,7 +197,9 @@ def test_a_handshake_that_never_comes_is_cut_off() -> None:
             post(url, b"{}", {}, INSIDE, seconds=0.3)
 
 
-@pytest.mark.parametrize("said", [b"", b"SSH-2.0-OpenSSH\r\n"])
+@pytest.mark.parametrize(
+    "said", [b"", b"SSH-2.0-OpenSSH\r\n", b"\0\x1b[31m\r\n", b"HTTP/1.1 200 OK\r\n" + 99999 * b"x"]
+)
 def test_what_is_no_http_is_a_sentence(said: bytes) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
 
@@ -209,8 +211,9 @@ def test_what_is_no_http_is_a_sentence(said: bytes) -> None:
 
         thread = threading.Thread(target=serve)
         thread.start()
-        with pytest.raises(NoAnswer, match=r"^127\.0\.0\.1 did not answer: ."):
+        with pytest.raises(NoAnswer, match=r"^127\.0\.0\.1 did not answer: .") as failed:
             post(f"http://127.0.0.1:{server.getsockname()[1]}/", b"{}", {}, INSIDE)
+        assert str(failed.value).isprintable()
         thread.join()
 
 
