@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
+from catalog import events
 from catalog.asset_store import image_key
 from catalog.intake import NewPhoto, Refused
 from catalog.ledger import Ledger
@@ -60,6 +61,8 @@ def accept(
     work = Ledger.plan(connection, job_id, list(images.values()), version_ids)
     reopened = {"image_ids": list(images.values()), "job_id": job_id}
     work += connection.execute(_REOPEN, reopened).rowcount
+    if work:
+        events.reopen_jobs(connection, [job_id])  # where another ingest took this one for dead
     return Accepted(new, changed, photos_new, work)
 
 

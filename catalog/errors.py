@@ -101,3 +101,19 @@ class JobCancelled(CatalogError):
 
 class UnknownJob(CatalogError):
     """Choose one of the jobs that `tagmill status` shows."""
+
+
+class UnknownWebhook(CatalogError):
+    """Choose one of the webhooks that `tagmill webhooks list` shows."""
+
+
+class UnknownLabel(CatalogError):
+    """Correct the label, or register the model that gives it first (`tagmill models add`)."""
+
+
+class AddressRefused(CatalogError):
+    """Correct the URL; a host within your own network is named in `TAGMILL_WEBHOOK_HOSTS`, if it is meant."""
+
+
+class NoAnswer(CatalogError):
+    """Look at the other side: it could not be reached or did not answer in time, as the sentence says."""

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
+from catalog import events
 from catalog.errors import UnknownJob
 from catalog.filters import Filter
 from catalog.ledger import Lane
@@ -181,10 +182,13 @@ def retry(
     """
     meant, parameters = (products or Filter()).of_image("w.image_id")
     narrowed = {"job_id": job_id, "code": code, "version_id": version_id}
-    return connection.execute(sa.text(_RETRY.format(meant=meant)), {**parameters, **narrowed}).rowcount
+    found = connection.execute(sa.text(_RETRY.format(meant=meant)), {**parameters, **narrowed})
+    reopened = {row.job_id: row.items for row in found}
+    events.reopen_jobs(connection, reopened)
+    return sum(reopened.values())
 
 
-# Locked in the order in which an ingest plans.
+# Locked in the order in which an ingest plans; the job's key is shared, as `events.reopen_jobs` asks.
 _RETRY = """
     WITH failed AS (
         SELECT w.ctid FROM work_items w JOIN jobs j ON j.id = w.job_id
@@ -193,12 +197,14 @@ _RETRY = """
           AND (CAST(:code AS text) IS NULL OR w.error_code = :code)
           AND (CAST(:version_id AS bigint) IS NULL OR w.model_version_id = :version_id)
           AND {meant}
-        ORDER BY w.image_id, w.model_version_id FOR UPDATE OF w
+        ORDER BY w.image_id, w.model_version_id FOR UPDATE OF w FOR KEY SHARE OF j
+    ), reopened AS (
+        UPDATE work_items
+        SET state = 'pending', attempts = 0, losses = 0, deferrals = 0, next_attempt_at = now(), published_at = NULL,
+            error_code = NULL, error_reason = NULL, finished_at = NULL
+        WHERE ctid = ANY(ARRAY(SELECT ctid FROM failed)) AND state = 'quarantined' RETURNING job_id
     )
-    UPDATE work_items
-    SET state = 'pending', attempts = 0, losses = 0, deferrals = 0, next_attempt_at = now(), published_at = NULL,
-        error_code = NULL, error_reason = NULL, finished_at = NULL
-    WHERE ctid = ANY(ARRAY(SELECT ctid FROM failed)) AND state = 'quarantined'
+    SELECT job_id, count(*) AS items FROM reopened GROUP BY job_id
 """
 
 

@@ -15,7 +15,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from catalog import results
+from catalog import events, results
 from catalog.ledger_sql import (
     ALLOW,
     CANCEL,
@@ -235,6 +235,7 @@ class Ledger:
             _finish(connection, stored, "done")
             _finish(connection, [o for o in mine if isinstance(o, Quarantined)], "quarantined")
             _postpone(connection, [o for o in mine if isinstance(o, Retry)])
+            events.labels_seen(connection, stored)
         return len(outcomes) - len(mine)
 
     def release(self, token: UUID, delay: timedelta = timedelta()) -> int:
@@ -270,6 +271,11 @@ class Ledger:
             given_up += portion
             if portion < CANCEL_PORTION:
                 return given_up
+
+    def end_jobs(self) -> int:
+        """Mark jobs that are over as ended, and let webhooks be told; returns how many."""
+        with self._engine.begin() as connection:
+            return events.end_jobs(connection)
 
     def has_open_items(self) -> bool:
         """Whether anything is leased, or is pending or to be tried again in a job that is not on hold."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
-from catalog import locks, versions
+from catalog import events, locks, versions
 from catalog.errors import AlreadyServes, NotCovered, NoWayBack
 from catalog.tables import ModelVersion
 from catalog.versions import Version
@@ -108,7 +108,9 @@ def _switch(connection: sa.Connection, chosen: Version, missing: Gaps) -> Switch
         connection, "retired", ModelVersion.name == chosen.name, ModelVersion.state == "serving"
     )
     promoted = versions.set_state(connection, "serving", ModelVersion.id == chosen.id)
-    return Switched(promoted[0], retired[0] if retired else None, missing)
+    done = Switched(promoted[0], retired[0] if retired else None, missing)
+    events.version_promoted(connection, done.version, done.retired)
+    return done
 
 
 def _others(connection: sa.Connection, version: Version) -> str:

@@ -383,5 +383,7 @@ class WebhookDelivery(Base):
     __table_args__ = (
         sa.UniqueConstraint("webhook_id", "key"),
         sa.CheckConstraint(_one_of("state", ("pending", "delivered", "failed")), name="state"),
-        sa.Index("ix_webhook_deliveries_due", "next_attempt_at", postgresql_where="state = 'pending'"),
+        sa.Index(
+            "ix_webhook_deliveries_due", "webhook_id", "next_attempt_at", postgresql_where="state = 'pending'"
+        ),
     )

@@ -20,13 +20,16 @@ from workers.periodic import Periodic
 from workers.pulse import Pulse
 from workers.runtime import Runtime
 from workers.settings import home, settings
-from workers.sweeper import sweep
+from workers.sweeper import end_jobs, sweep
 from workers.watchdog import Watchdog, end_host
+from workers.webhooks import Dispatcher
 
 log = structlog.get_logger()
 
 DRAIN = "TAGMILL_DRAIN"  # set by `tagmill worker --drain` for its own process
 DRAIN_POLL_SECONDS = 1.0
+DELIVERY_SECONDS, PRUNE_SECONDS = 2.0, 3600.0
+LAST_WORDS_SECONDS = 15.0  # in which a host that is drained tells webhooks of it
 TRAINER = "TAGMILL_TRAINER"  # set by `tagmill trainer` for its own process
 TAKE_UP_SECONDS = 300.0
 
@@ -50,10 +53,15 @@ def _start(sender: Any, **_: Any) -> None:
     config = settings()
     runtime = Runtime(config)
     ledger, way_out = runtime.ledger, publisher(runtime)
+    dispatcher = Dispatcher(runtime.engine, config.inside_hosts)
     _threads.append(Periodic("sweep", config.sweep_seconds, lambda: sweep(ledger, way_out)))
+    _threads.append(Periodic("webhooks", DELIVERY_SECONDS, dispatcher.look))
+    _threads.append(Periodic("prune", PRUNE_SECONDS, dispatcher.prune))
     _threads.append(Periodic("watch", config.stall_seconds / 10, _watchdog(sender).look))
     if os.environ.get(DRAIN):
-        _threads.append(Periodic("drain", DRAIN_POLL_SECONDS, lambda: _stop_when_drained(runtime)))
+        _threads.append(
+            Periodic("drain", DRAIN_POLL_SECONDS, lambda: _stop_when_drained(runtime, dispatcher))
+        )
     take_up = _take_up_trainings if os.environ.get(TRAINER) else _take_up_nights
     _threads.append(Periodic("take up", TAKE_UP_SECONDS, lambda: take_up(runtime)))
     for thread in _threads:
@@ -101,11 +109,16 @@ def _take_up_nights(runtime: Runtime) -> None:
             app.send_task(NIGHT, kwargs={"schedule": schedule, "scheduled_for": scheduled_for.isoformat()})
 
 
-def _stop_when_drained(runtime: Runtime) -> None:
-    if not runtime.ledger.has_open_items():
+def _stop_when_drained(runtime: Runtime, dispatcher: Dispatcher) -> None:
+    if runtime.ledger.has_open_items():
+        return
+    try:
         with runtime.engine.connect() as connection:
             if paused := holds.paused(connection):
                 log.warning("drained, but for jobs on hold: tagmill jobs resume", jobs=paused)
+        end_jobs(runtime.ledger)
+        dispatcher.flush(LAST_WORDS_SECONDS)
+    finally:
         os.kill(os.getpid(), signal.SIGTERM)  # Celery's orderly shutdown
 
 

@@ -90,6 +90,10 @@ class Settings(BaseSettings):
     )
     metrics_address: str = Field("127.0.0.1", description="0.0.0.0 lets other machines ask")
 
+    webhook_hosts: str = Field(
+        "", description="hosts within one's own network that webhooks may lead to, separated by commas"
+    )
+
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["json", "console"] = "json"
     flower_basic_auth: SecretStr | None = Field(None, description="user:password of Flower")
@@ -141,6 +145,12 @@ class Settings(BaseSettings):
             "retrain": self.retrain_at if self.retrain_recipe else None,
         }
         return {name: at for name, at in found.items() if at}
+
+    @property
+    def inside_hosts(self) -> frozenset[str]:
+        """Of `webhook_hosts`, in lower case, IPv6 addresses without brackets."""
+        names = (name.strip().strip("[]").lower() for name in self.webhook_hosts.split(","))
+        return frozenset(name for name in names if name)
 
     @property
     def weights_cache(self) -> Path:

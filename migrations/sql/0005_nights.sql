@@ -50,7 +50,7 @@ CREATE TABLE webhook_deliveries (
     CONSTRAINT ck_webhook_deliveries_state CHECK (state IN ('pending', 'delivered', 'failed')),
     CONSTRAINT fk_webhook_deliveries_webhook_id FOREIGN KEY(webhook_id) REFERENCES webhooks (id) ON DELETE CASCADE
 );
-CREATE INDEX ix_webhook_deliveries_due ON webhook_deliveries (next_attempt_at) WHERE state = 'pending';
+CREATE INDEX ix_webhook_deliveries_due ON webhook_deliveries (webhook_id, next_attempt_at) WHERE state = 'pending';
 COMMENT ON COLUMN webhook_deliveries.key IS 'names what happened, so that it is told once';
 
 CREATE OR REPLACE VIEW job_progress AS

@@ -30,6 +30,7 @@ COMMANDS = (
     "worker",
     "status",
     "jobs",
+    "webhooks",
     "plan",
     "exporter",
     "models",

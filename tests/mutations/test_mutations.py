@@ -34,6 +34,7 @@ STATES = """\
             _finish(connection, stored, "done")
             _finish(connection, [o for o in mine if isinstance(o, Quarantined)], "quarantined")
             _postpone(connection, [o for o in mine if isinstance(o, Retry)])
+            events.labels_seen(connection, stored)
 """
 RETURN = "        return len(outcomes) - len(mine)\n"
 

@@ -38,3 +38,19 @@ def test_a_wrong_setting_is_refused_without_showing_any(
         Settings()
     assert name.removeprefix("TAGMILL_").lower() in str(caught.value)
     assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("written", "hosts"),
+    [
+        ("", set()),
+        ("hooks.internal", {"hooks.internal"}),
+        (" A.b , 10.0.0.5,[::1],", {"a.b", "10.0.0.5", "::1"}),
+    ],
+)
+def test_hosts_that_webhooks_may_lead_to_are_separated_by_commas(
+    monkeypatch: pytest.MonkeyPatch, written: str, hosts: set[str]
+) -> None:
+    for variable, good in {**GOOD, "TAGMILL_WEBHOOK_HOSTS": written}.items():
+        monkeypatch.setenv(variable, good)
+    assert Settings().inside_hosts == hosts

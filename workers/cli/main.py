@@ -32,6 +32,7 @@ from workers.cli import (
     status,
     train,
     trainer,
+    webhooks,
     worker,
 )
 from workers.cli.console import OUTAGE, err, out
@@ -48,7 +49,7 @@ app = typer.Typer(
 )
 for module in (
     *(services, ingest, worker, status, jobs, plan, schedule, doctor, models),
-    *(label, train, evaluate, trainer, backup, orphans, exporter, demo),
+    *(label, train, evaluate, trainer, webhooks, backup, orphans, exporter, demo),
 ):
     module.register(app)
 
