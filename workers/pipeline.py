@@ -20,7 +20,7 @@ from catalog.outcomes import ItemKey
 from models.errors import DeviceFailed
 from models.photo import Sides
 from models.predictor import Predictor
-from workers import metrics
+from workers import metrics, tracing
 from workers.fetching import Fetcher
 from workers.inference import answers
 from workers.lease import heartbeat
@@ -116,6 +116,7 @@ class Pipeline:
         versions = frozenset(version for image in claimed for version in image.versions)
         with self._pulse.slowly(LOADING):
             loaded = self._models.get(versions)
+        tracing.note(models=sorted(name for model in loaded for name in model.versions.values()))
         started = time.perf_counter()
         waiting: deque[Future[int]] = deque()
         worked = refused = 0

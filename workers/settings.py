@@ -69,6 +69,10 @@ class Settings(BaseSettings):
     )
     metrics_address: str = Field("127.0.0.1", description="0.0.0.0 lets other machines ask")
 
+    otel_endpoint: str | None = Field(
+        None, description="http://host:port of an OpenTelemetry collector that is told of traces"
+    )
+
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["json", "console"] = "json"
     flower_basic_auth: SecretStr | None = Field(None, description="user:password of Flower")
@@ -87,7 +91,14 @@ class Settings(BaseSettings):
             raise ValueError("must start with redis:// or rediss://")
         return value
 
-    @field_validator("retrain_recipe", "retrain_at", mode="before")
+    @field_validator("otel_endpoint")
+    @classmethod
+    def _of_traces(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("http://", "https://")):
+            raise ValueError("must start with http:// or https://")
+        return value and f"{value.rstrip('/').removesuffix('/v1/traces')}/v1/traces"
+
+    @field_validator("retrain_recipe", "retrain_at", "otel_endpoint", mode="before")
     @classmethod
     def _blank_is_none(cls, value: object) -> object:
         return None if isinstance(value, str) and not value.strip() else value  # as compose hands it on
