@@ -10,6 +10,7 @@ from typing import Any
 
 from celery import Celery
 from celery.beat import BeatLazyFunc
+from kombu import Queue
 from redis import Redis
 
 from catalog.ledger import LANES, Chunk, Lane
@@ -42,10 +43,8 @@ def configure(app: Celery, config: Settings) -> Celery:
         broker_connection_retry_on_startup=True,
         worker_cancel_long_running_tasks_on_connection_loss=False,
         task_default_queue=lanes["backlog"],
-        task_queues={
-            sweeps: {},
-            **{queue: {} for queue in lanes.values()},
-        },  # that of the trainer is for `tagmill trainer` alone
+        # That of the trainer is for `tagmill trainer` alone. Flower needs them as objects.
+        task_queues=[Queue(name, routing_key=name) for name in (sweeps, *lanes.values())],
         task_routes={"tagmill.sweep": {"queue": sweeps}, RETRAIN: {"queue": train_queue(config)}},
         task_serializer="json",
         accept_content=["json"],

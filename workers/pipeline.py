@@ -116,7 +116,7 @@ class Pipeline:
         versions = frozenset(version for image in claimed for version in image.versions)
         with self._pulse.slowly(LOADING):
             loaded = self._models.get(versions)
-        tracing.note(models=sorted(name for model in loaded for name in model.versions.values()))
+        tracing.note(models=_names(loaded, versions))
         started = time.perf_counter()
         waiting: deque[Future[int]] = deque()
         worked = refused = 0
@@ -164,6 +164,11 @@ class Pipeline:
             patiently(lambda: self._ledger.release(token, delay))
         except SQLAlchemyError as error:
             log.warning("release failed", token=str(token), error=str(error))
+
+
+def _names(loaded: Sequence[Loaded], wanted: frozenset[int]) -> list[str]:
+    """Of the model versions that are wanted; a network may have further heads."""
+    return sorted(name for model in loaded for version, name in model.versions.items() if version in wanted)
 
 
 def _sides(loaded: Sequence[Loaded]) -> Sides:

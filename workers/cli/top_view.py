@@ -77,7 +77,8 @@ def _workers(frame: Frame, ledger: Ledger) -> RenderableType:
     if not ledger.leases:
         return Text("no worker holds photos", "dim")
     photos = sum(lease.photos for lease in ledger.leases)
-    head = Text(f"{len(ledger.leases)} processes hold {photos:,} photos", "bold")
+    holders = "1 process holds" if len(ledger.leases) == 1 else f"{len(ledger.leases)} processes hold"
+    head = Text(f"{holders} {photos:,} photos", "bold")
     made = table("#photos", "of job", "#silent for")
     for lease in ledger.leases[:ROWS_SHOWN]:
         late = Text(f"{max(0.0, frame.lease_seconds - lease.expires_in):.0f} s")
