@@ -10,7 +10,7 @@ from typing import Any
 
 from celery import Celery
 from celery.beat import BeatLazyFunc
-from kombu import Queue
+from kombu.entity import Queue
 from redis import Redis
 
 from catalog.ledger import LANES, Chunk, Lane
@@ -44,7 +44,7 @@ def configure(app: Celery, config: Settings) -> Celery:
         worker_cancel_long_running_tasks_on_connection_loss=False,
         task_default_queue=lanes["backlog"],
         # That of the trainer is for `tagmill trainer` alone. Flower needs them as objects.
-        task_queues=[Queue(name, routing_key=name) for name in (sweeps, *lanes.values())],
+        task_queues=[_queue(name) for name in (sweeps, *lanes.values())],
         task_routes={"tagmill.sweep": {"queue": sweeps}, RETRAIN: {"queue": train_queue(config)}},
         task_serializer="json",
         accept_content=["json"],
@@ -62,6 +62,10 @@ def configure(app: Celery, config: Settings) -> Celery:
         beat_schedule=_beat(config),
     )
     return app
+
+
+def _queue(name: str) -> Queue:
+    return Queue(name, routing_key=name)  # type: ignore[no-untyped-call]
 
 
 def lane_queue(config: Settings, lane: Lane) -> str:

@@ -39,7 +39,7 @@ def start(config: Settings) -> None:
     Raises ServiceError where OpenTelemetry is not installed.
     """
     global _endpoint
-    if config.otel_endpoint and not find_spec("opentelemetry"):
+    if config.otel_endpoint and not _installed():
         raise ServiceError(
             "TAGMILL_OTEL_ENDPOINT is set, and OpenTelemetry is not installed: pip install 'tagmill[otel]'"
         )
@@ -90,6 +90,14 @@ def flush() -> None:
     """Tell what is not told yet, before this process ends: a few seconds at most, where the collector is away."""
     if _provider is not None:
         _provider.shutdown()
+
+
+def _installed() -> bool:
+    """Whether the extra is there; parts of OpenTelemetry come with other libraries too."""
+    try:
+        return find_spec("opentelemetry.exporter.otlp.proto.http") is not None
+    except ModuleNotFoundError:
+        return False
 
 
 def _own_provider(endpoint: str) -> TracerProvider:

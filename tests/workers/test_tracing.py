@@ -111,7 +111,7 @@ def test_an_endpoint_without_the_extra_is_an_error_that_names_it(
     tagmill_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TAGMILL_OTEL_ENDPOINT", "http://127.0.0.1:4318")
-    monkeypatch.setattr(tracing, "find_spec", lambda _: None)
+    monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto", None)  # as if it were not installed
     with pytest.raises(ServiceError, match=r"pip install 'tagmill\[otel\]'"):
         tracing.start(Settings())
 

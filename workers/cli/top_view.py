@@ -56,7 +56,7 @@ def _beside(parts: Sequence[RenderableType]) -> Table:
 
 
 def _head(frame: Frame) -> RenderableType:
-    line = Text(f"tagmill  {frame.at.astimezone():%H:%M:%S}", "bold")
+    line = Text(f"{frame.at.astimezone():%H:%M:%S}  tagmill", "bold")
     for service in frame.services:
         line.append(f"   {service.name} ", "default")
         line.append(*(("up", "green") if service.ok else ("down", "bold red")))
