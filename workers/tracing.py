@@ -55,7 +55,7 @@ def span(name: str, parent: str | None = None, **attributes: Value) -> Iterator[
     from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
     around = TraceContextTextMapPropagator().extract({TRACEPARENT: parent}) if parent else None
-    tracer = _own_provider(_endpoint).get_tracer("tagmill", version("tagmill"))
+    tracer = _own_provider(_endpoint).get_tracer("tagmill")
     with tracer.start_as_current_span(name, around, attributes=_named(attributes)):
         yield
 

@@ -88,8 +88,8 @@ print(time.perf_counter() - began)
 def test_a_collector_that_is_away_blocks_nothing(tagmill_environment: dict[str, str]) -> None:
     began = time.monotonic()
     done = run(AWAY, "http://127.0.0.1:1", tagmill_environment)
-    assert float(done.stdout) < 5
-    assert time.monotonic() - began < 40
+    assert float(done.stdout) < 15  # one that waited for each would take hours
+    assert time.monotonic() - began < 50
 
 
 OFF = """
