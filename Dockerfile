@@ -30,7 +30,7 @@ RUN pip install "torch>=2.10" "torchvision>=0.25" --index-url "${TORCH_INDEX}"
 
 COPY . .
 # Installed in place: migrations and starter weights are read from beside the code.
-RUN pip install --editable '.[unet,train]' && python -m compileall -q catalog migrations models workers
+RUN pip install --editable '.[unet,train,otel]' && python -m compileall -q catalog migrations models workers
 
 USER tagmill
 VOLUME ["/models", "/runs"]

@@ -10,6 +10,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -110,7 +111,9 @@ class Ingest:
         *,
         threads: int = 8,
         lane: Lane = "backlog",
+        span: Callable[..., AbstractContextManager[None]] = lambda *_, **__: nullcontext(),
     ) -> None:
+        """`span(name, **attributes)` is entered around the upload and commit of each batch."""
         self._engine = engine
         self._store = store
         self._sources = sources
@@ -119,6 +122,7 @@ class Ingest:
         self._publish = publish
         self._threads = threads
         self._lane: Lane = lane
+        self._span = span
 
     def run(
         self,
@@ -173,7 +177,10 @@ class Ingest:
                 earlier = commits[-1] if commits else None
                 guarded = Event()
                 arguments = (batch, guarded, earlier, _place(manifest.location), summary, uploads, dry_run)
-                done = committers.submit(self._commit, *arguments)
+                about = {"rows": len(batch.taken), "photos": len(batch.photos), "job": summary.job_id or 0}
+                done = committers.submit(
+                    _within, self._span("ingest", **about), partial(self._commit, *arguments)
+                )
                 done.add_done_callback(partial(_set, guarded))
                 commits.append(_Commit(frozenset(batch.photos), guarded, done))
                 on_progress(summary)
@@ -272,6 +279,11 @@ class Ingest:
     def _upload(self, photo: NewPhoto) -> None:
         key = image_key(photo.sha256, photo.info.format)
         self._store.put(key, photo.data, CONTENT_TYPES[key.rpartition(".")[2]])
+
+
+def _within(block: AbstractContextManager[None], do: Callable[[], None]) -> None:
+    with block:
+        do()
 
 
 def _set(event: Event, _: object) -> None:

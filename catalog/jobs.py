@@ -21,6 +21,7 @@ WITHOUT_ITEMS: frozenset[JobKind] = frozenset(("retrain", "collect", "statistics
 JobState = Literal["adding", "running", "paused", "cancelling", "cancelled", "finished"]
 # Seconds without a finished item, where no worker holds any, and where one does: a large batch takes its time.
 STALLED, SLOW = 60.0, 300.0
+RATE_SECONDS = 5.0  # a shorter span holds a batch or two, and says little
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +53,14 @@ class Progress:
 
     @property
     def items_per_second(self) -> float | None:
-        """From the first item that was finished to the last; None while that span is under a second."""
+        """From the first item that was finished to the last; None while that span is under five seconds.
+
+        What was cancelled was not worked on, and is not counted.
+        """
         if not self.first_finished_at or not self.last_finished_at:
             return None
         seconds = (self.last_finished_at - self.first_finished_at).total_seconds()
-        return self.closed / seconds if seconds >= 1 else None
+        return (self.done + self.quarantined) / seconds if seconds >= RATE_SECONDS else None
 
     @property
     def seconds_left(self) -> float | None:

@@ -48,6 +48,16 @@ _RUNNING = """
 
 JOBS = sa.text(f"{_RUNNING} SELECT id, lane, pace FROM running ORDER BY id")
 
+# Jobs that are not over, those on hold too.
+ANY_OPEN = sa.text(
+    f"""
+    {_RUNNING}
+    SELECT job_id FROM open WHERE job_id IS NOT NULL
+    UNION SELECT job_id FROM work_items WHERE state = 'leased'
+    UNION SELECT id FROM jobs WHERE closed_at IS NULL AND held IS DISTINCT FROM 'cancelled' ORDER BY 1
+    """
+)
+
 # By lane, for how many seconds the item that waits longest has been due.
 OLDEST = sa.text(
     f"""

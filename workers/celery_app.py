@@ -10,10 +10,11 @@ from typing import Any
 
 from celery import Celery
 from celery.beat import BeatLazyFunc
+from kombu.entity import Queue
 from redis import Redis
 
 from catalog.ledger import LANES, Chunk, Lane
-from workers import cron
+from workers import cron, tracing
 from workers.publisher import Publisher
 from workers.runtime import Runtime
 from workers.settings import Settings, settings
@@ -42,10 +43,8 @@ def configure(app: Celery, config: Settings) -> Celery:
         broker_connection_retry_on_startup=True,
         worker_cancel_long_running_tasks_on_connection_loss=False,
         task_default_queue=lanes["backlog"],
-        task_queues={
-            sweeps: {},
-            **{queue: {} for queue in lanes.values()},
-        },  # that of the trainer is for `tagmill trainer` alone
+        # That of the trainer is for `tagmill trainer` alone. Flower needs them as objects.
+        task_queues=[_queue(name) for name in (sweeps, *lanes.values())],
         task_routes={
             "tagmill.sweep": {"queue": sweeps},
             NIGHT: {"queue": sweeps},
@@ -67,6 +66,10 @@ def configure(app: Celery, config: Settings) -> Celery:
         beat_schedule=_beat(config),
     )
     return app
+
+
+def _queue(name: str) -> Queue:
+    return Queue(name, routing_key=name)  # type: ignore[no-untyped-call]
 
 
 def lane_queue(config: Settings, lane: Lane) -> str:
@@ -102,6 +105,7 @@ class Tagmill(Celery):  # type: ignore[misc]
 
 
 app = configure(Tagmill("tagmill"), settings())
+tracing.start(settings())  # whatever process this is: workers, those who publish, beat
 
 
 class CeleryQueue:
@@ -122,23 +126,38 @@ class CeleryQueue:
     def send(self, chunks: Iterable[Chunk]) -> None:
         with self._app.connection_for_write() as connection, self._app.amqp.Producer(connection) as producer:
             for chunk in chunks:
-                arguments: dict[str, Any] = {
-                    "job_id": chunk.job_id,
-                    "image_ids": chunk.image_ids,
-                    "lane": chunk.lane,
-                }
-                self._app.send_task(
-                    "tagmill.process_chunk",
-                    kwargs=arguments,
-                    headers={PUBLISHED_AT: chunk.published_at.isoformat()},
-                    producer=producer,
-                    queue=lane_queue(self._config, chunk.lane),
-                )
+                photos = len(chunk.image_ids)
+                with tracing.span("publish", job=chunk.job_id, lane=chunk.lane, photos=photos):
+                    self._send(chunk, producer)
+
+    def _send(self, chunk: Chunk, producer: Any) -> None:
+        arguments: dict[str, Any] = {
+            "job_id": chunk.job_id,
+            "image_ids": chunk.image_ids,
+            "lane": chunk.lane,
+        }
+        self._app.send_task(
+            "tagmill.process_chunk",
+            kwargs=arguments,
+            argsrepr=describe(chunk),
+            kwargsrepr="",  # told by the other, which Flower shows beside it
+            headers={PUBLISHED_AT: chunk.published_at.isoformat(), **tracing.traceparent()},
+            producer=producer,
+            queue=lane_queue(self._config, chunk.lane),
+        )
 
     @cached_property
     def _redis(self) -> Redis:
         url = self._config.redis_url.get_secret_value()
         return Redis.from_url(url, socket_timeout=10, socket_connect_timeout=10)
+
+
+def describe(chunk: Chunk) -> str:
+    """A chunk as people read it, in Flower and in events: `job 12, 128 photos (ids 101 to 240), backlog`."""
+    first, last = min(chunk.image_ids), max(chunk.image_ids)
+    ids = f"id {first}" if first == last else f"ids {first} to {last}"
+    photos = "photo" if len(chunk.image_ids) == 1 else "photos"
+    return f"job {chunk.job_id}, {len(chunk.image_ids)} {photos} ({ids}), {chunk.lane}"
 
 
 def _published_at(message: bytes) -> datetime:

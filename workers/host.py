@@ -8,11 +8,18 @@ from typing import Any
 
 import structlog
 from celery.apps.worker import Worker
-from celery.signals import setup_logging, worker_init, worker_ready, worker_shutdown, worker_shutting_down
+from celery.signals import (
+    setup_logging,
+    worker_init,
+    worker_process_shutdown,
+    worker_ready,
+    worker_shutdown,
+    worker_shutting_down,
+)
 
 from catalog import holds
 from catalog.ledger import LANES
-from workers import due, metrics
+from workers import due, metrics, tracing
 from workers.celery_app import NIGHT, RETRAIN, CeleryQueue, app, lane_queue, publisher
 from workers.logs import configure_logs
 from workers.nights import NIGHTS
@@ -148,3 +155,8 @@ def _ask_to_end() -> None:
 def _ended(**_: Any) -> None:
     for pulse in _pulses:
         pulse.remove()
+
+
+@worker_process_shutdown.connect  # type: ignore[untyped-decorator]
+def _process_ended(**_: Any) -> None:
+    tracing.flush()  # what is registered with `atexit` is not run in a pool's processes

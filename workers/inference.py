@@ -11,6 +11,7 @@ from catalog.ledger import ClaimedImage
 from catalog.outcomes import ItemKey, Outcome, Quarantined, Retry, Stored
 from models.predictions import Prediction
 from models.predictor import Predictor
+from workers import tracing
 from workers.batching import batched, bisect
 from workers.fetching import Fetched
 from workers.model_cache import Loaded
@@ -74,13 +75,14 @@ def _failed(image: ClaimedImage, model: str, key: ItemKey, error: Exception, pol
 
 
 def log_failure(image: ClaimedImage, model: str, outcome: Retry | Quarantined) -> None:
-    """One line for each photo that a model could not answer for, wherever that was noticed."""
-    log.warning(
-        "photo failed",
-        image=image.image_id,
-        model=model,
-        outcome=type(outcome).__name__.lower(),
-        code=outcome.code,
-        reason=outcome.reason,
-        attempt=image.attempts,
-    )
+    """One line for each photo that a model could not answer for, wherever that was noticed; an event of its trace."""
+    about: dict[str, str | int] = {
+        "image": image.image_id,
+        "model": model,
+        "outcome": type(outcome).__name__.lower(),
+        "code": outcome.code,
+        "reason": outcome.reason,
+        "attempt": image.attempts,
+    }
+    log.warning("photo failed", **about)
+    tracing.event("photo failed", **about)

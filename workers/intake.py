@@ -14,6 +14,7 @@ from catalog.ingest import Ingest, Summary
 from catalog.ledger import Lane
 from catalog.manifests import Manifest, open_manifest
 from catalog.sources import Sources
+from workers import tracing
 from workers.runtime import Runtime
 
 log = structlog.get_logger()
@@ -38,6 +39,7 @@ def ingest_manifest(
         UnknownModel, ManifestError: nothing was read.
         StoreUnavailable or a database error: run it again, nothing is doubled.
     """
+    tracing.start(runtime.settings)
     with runtime.engine.connect() as connection:
         wanted = [versions.find(connection, model).id for model in models]
     with open_manifest(location, store=runtime.store) as manifest:
@@ -50,6 +52,7 @@ def ingest_manifest(
             lambda: publish_due(runtime),
             threads=threads,
             lane=lane,
+            span=tracing.span,
         )
         with ErrorReport(report_path(location)) as report:
             summary = intake.run(

@@ -43,6 +43,7 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 
 from catalog.outcomes import Outcome, Stored  # noqa: E402
 from models.compile.verdict import Form  # noqa: E402
+from workers import tracing  # noqa: E402
 
 SECONDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 
@@ -78,19 +79,24 @@ def count(model: str, outcome: Outcome) -> None:
 
 @contextmanager
 def stage(name: str) -> Iterator[None]:
-    """Times the block as one batch's time in the stage."""
+    """Times the block as one batch's time in the stage, and tells of it as a span."""
     started = time.perf_counter()
     try:
-        yield
+        with tracing.span(name):
+            yield
     finally:
         STAGE_SECONDS.labels(name).observe(time.perf_counter() - started)
 
 
 def timed(name: str, items: Iterator[T]) -> Iterator[T]:
-    """`items`, with the time that each is waited for as one batch's time in the stage."""
+    """`items`, with the time that each is waited for as one batch's time in the stage, and as a span.
+
+    The last span is that of finding that there is no more.
+    """
     while True:
         started = time.perf_counter()
-        item = next(items, None)
+        with tracing.span(name):
+            item = next(items, None)
         if item is None:
             return
         STAGE_SECONDS.labels(name).observe(time.perf_counter() - started)

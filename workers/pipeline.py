@@ -20,7 +20,7 @@ from catalog.outcomes import ItemKey
 from models.errors import DeviceFailed
 from models.photo import Sides
 from models.predictor import Predictor
-from workers import metrics
+from workers import metrics, tracing
 from workers.fetching import Fetcher
 from workers.inference import answers
 from workers.lease import heartbeat
@@ -118,6 +118,7 @@ class Pipeline:
         with self._pulse.slowly(LOADING):
             loaded = self._models.get(versions)
         started += time.perf_counter() - before_loading
+        tracing.note(models=_names(loaded, versions))
         waiting: deque[Future[int]] = deque()
         worked = refused = 0
         sides = _sides(loaded)
@@ -164,6 +165,11 @@ class Pipeline:
             patiently(lambda: self._ledger.release(token, delay))
         except SQLAlchemyError as error:
             log.warning("release failed", token=str(token), error=str(error))
+
+
+def _names(loaded: Sequence[Loaded], wanted: frozenset[int]) -> list[str]:
+    """Of the model versions that are wanted; a network may have further heads."""
+    return sorted(name for model in loaded for version, name in model.versions.items() if version in wanted)
 
 
 def _sides(loaded: Sequence[Loaded]) -> Sides:

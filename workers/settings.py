@@ -93,6 +93,9 @@ class Settings(BaseSettings):
     webhook_hosts: str = Field(
         "", description="hosts within one's own network that webhooks may lead to, separated by commas"
     )
+    otel_endpoint: str | None = Field(
+        None, description="http://host:port of an OpenTelemetry collector that is told of traces"
+    )
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["json", "console"] = "json"
@@ -112,7 +115,15 @@ class Settings(BaseSettings):
             raise ValueError("must start with redis:// or rediss://")
         return value
 
+    @field_validator("otel_endpoint")
+    @classmethod
+    def _of_traces(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("http://", "https://")):
+            raise ValueError("must start with http:// or https://")
+        return value and f"{value.rstrip('/').removesuffix('/v1/traces')}/v1/traces"
+
     @field_validator(
+        "otel_endpoint",
         "retrain_recipe",
         "retrain_at",
         "reprocess_at",

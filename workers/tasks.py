@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from catalog import rates
 from catalog.ledger import Lane
 from models.errors import DeviceFailed
-from workers import due
+from workers import due, tracing
 from workers.celery_app import NIGHT, RETRAIN, app, lane_queue, publisher
 from workers.device import check, device_of, worker_shape
 from workers.fetching import Fetcher
@@ -41,7 +41,12 @@ UNFIT_SECONDS = 30.0
 @app.task(name="tagmill.process_chunk")  # type: ignore[untyped-decorator]
 def process_chunk(job_id: int, image_ids: list[int], lane: Lane = "backlog") -> None:
     """Run the models over a chunk of photos: ids in, rows out."""
-    with structlog.contextvars.bound_contextvars(job=job_id), pulse().busy():
+    sender = process_chunk.request.get(tracing.TRACEPARENT)
+    with (
+        structlog.contextvars.bound_contextvars(job=job_id),
+        tracing.span("process_chunk", sender, job=job_id, lane=lane, photos=len(image_ids)),
+        pulse().busy(),
+    ):
         try:
             report = fit_pipeline().run(image_ids, lane)
         except HostUnfit as error:

@@ -29,6 +29,7 @@ COMMANDS = (
     "process",
     "worker",
     "status",
+    "top",
     "jobs",
     "webhooks",
     "plan",

@@ -209,29 +209,36 @@ def test_progress_lists_the_newest_jobs_and_refuses_an_unknown_one(engine: sa.En
 
 
 def test_the_rate_is_from_the_first_item_to_the_last_and_gives_the_time_left(engine: sa.Engine) -> None:
-    images, version = add_images(engine, 5), add_version(engine).id
+    images, version = add_images(engine, 6), add_version(engine).id
     job = plan(engine, images, version)
+    execute(engine, "UPDATE work_items SET state = 'cancelled' WHERE image_id = :image", image=images[5])
 
     def estimate() -> tuple[float | None, float | None]:
         with engine.connect() as connection:
             (found,) = jobs.progress(connection, job_id=job)
         return found.items_per_second, found.seconds_left
 
-    assert estimate() == (None, None)
-    for n, image_id in enumerate(images[:4]):
+    def finish(image_id: int, state: str, second: int) -> None:
         execute(
             engine,
             """
-            UPDATE work_items SET state = 'done', finished_at = '2026-01-01'::timestamptz + :n * interval '1 second'
+            UPDATE work_items SET state = :state, finished_at = '2026-01-01'::timestamptz + :n * interval '1 second'
             WHERE image_id = :image
             """,
-            n=2 * n,
+            state=state,
+            n=second,
             image=image_id,
         )
+
+    assert estimate() == (None, None)
+    for n, image_id in enumerate(images[:3]):
+        finish(image_id, "done", 2 * n)
+    assert estimate() == (None, None)  # a few seconds tell little
+    finish(images[3], "done", 6)
     rate, left = estimate()
     assert rate == pytest.approx(4 / 6)
     assert left == pytest.approx(1.5)
-    execute(engine, "UPDATE work_items SET state = 'done'")
+    execute(engine, "UPDATE work_items SET state = 'done' WHERE state = 'pending'")
     assert estimate()[1] == 0.0
 
 

@@ -71,7 +71,7 @@ from workers.celery_app import RETRAIN, app, settings, train_queue
 found = {name: entry["task"] for name, entry in app.conf.beat_schedule.items()}
 due = app.conf.beat_schedule.get("retrain", {}).get("kwargs", {"scheduled_for": lambda: None})["scheduled_for"]()
 route, queue = app.conf.task_routes[RETRAIN]["queue"], train_queue(settings())
-print(json.dumps([found, due, route == queue, queue in app.conf.task_queues]))
+print(json.dumps([found, due, route == queue, queue in [one.name for one in app.conf.task_queues]]))
 """
 
 

@@ -37,7 +37,8 @@ def table(*columns: str, title: str | None = None) -> Table:
     """A plain table: columns that start with `#` hold numbers and are aligned to the right."""
     made = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        made.add_column(column.lstrip("#"), justify="right" if column.startswith("#") else "left")
+        number = column.startswith("#")
+        made.add_column(column.lstrip("#"), justify="right" if number else "left", no_wrap=number)
     return made
 
 

@@ -30,6 +30,7 @@ from workers.cli import (
     schedule,
     services,
     status,
+    top,
     train,
     trainer,
     webhooks,
@@ -48,7 +49,7 @@ app = typer.Typer(
     "[bold]tagmill worker --drain[/bold], [bold]tagmill status[/bold].",
 )
 for module in (
-    *(services, ingest, worker, status, jobs, plan, schedule, doctor, models),
+    *(services, ingest, worker, status, top, jobs, plan, schedule, doctor, models),
     *(label, train, evaluate, trainer, webhooks, backup, orphans, exporter, demo),
 ):
     module.register(app)

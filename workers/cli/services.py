@@ -13,6 +13,8 @@ from workers.cli.console import err, out, print_json
 from workers.runtime import Runtime
 from workers.settings import home, settings
 
+TASK_COLUMNS = "name,args,state,received,runtime,worker,uuid"
+
 
 def register(app: typer.Typer) -> None:
     app.command()(up)
@@ -85,7 +87,7 @@ def flower(
     address: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 5555,
 ) -> None:
-    """Watch workers, the queue and tasks in a browser.
+    """Watch workers, the queues and tasks, each with its job and photos, in a browser.
 
     Beyond the loopback address it needs TAGMILL_FLOWER_BASIC_AUTH=user:password.
     """
@@ -99,7 +101,7 @@ def flower(
     if secret is not None:  # through the environment: arguments are visible to every user of the machine
         os.environ["FLOWER_BASIC_AUTH"] = secret.get_secret_value()
     out.print(f"Flower on http://{address}:{port}")
-    app.start(["flower", f"--address={address}", f"--port={port}"])
+    app.start(["flower", f"--address={address}", f"--port={port}", f"--tasks_columns={TASK_COLUMNS}"])
 
 
 def _prepare() -> list[str]:
