@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from psycopg2.errors import LockNotAvailable
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-_SWEEP, _UPLOADS, _TRAINING = 7246646, 7246647, 7246648
+_SWEEP, _UPLOADS, _TRAINING, _EXPORTS = 7246646, 7246647, 7246648, 7246649
 
 
 def try_sweep(connection: sa.Connection) -> bool:
@@ -89,6 +89,21 @@ def training(engine: sa.Engine) -> Iterator[Training | None]:
 def nobody_trains(connection: sa.Connection) -> bool:
     """Whether no scheduled training is under way just now."""
     return bool(connection.scalar(sa.text(f"SELECT pg_try_advisory_xact_lock({_TRAINING})")))
+
+
+@contextmanager
+def exporting(engine: sa.Engine, place: str) -> Iterator[bool]:
+    """The right to export to `place` until the block ends; False where another has it. It belongs to the session."""
+    key = {"place": place}
+    with engine.connect() as connection:
+        try:
+            free = connection.scalar(
+                sa.text(f"SELECT pg_try_advisory_lock({_EXPORTS}, hashtext(:place))"), key
+            )
+            connection.commit()  # an export takes hours: it keeps no transaction open
+            yield bool(free)
+        finally:
+            connection.invalidate()
 
 
 def nothing_uploads(connection: sa.Connection, patience: str) -> bool:

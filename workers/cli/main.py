@@ -20,6 +20,7 @@ from workers.cli import (
     demo,
     doctor,
     evaluate,
+    export,
     exporter,
     ingest,
     jobs,
@@ -47,7 +48,7 @@ app = typer.Typer(
 )
 for module in (
     *(services, ingest, worker, status, jobs, plan, doctor, models),
-    *(label, train, evaluate, trainer, backup, orphans, exporter, demo),
+    *(label, train, evaluate, trainer, export, backup, orphans, exporter, demo),
 ):
     module.register(app)
 
