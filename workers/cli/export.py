@@ -39,7 +39,11 @@ def register(app: typer.Typer) -> None:
 
 def export(
     what: Annotated[
-        Kind, typer.Argument(help="Rows of a view product_*, one COCO file, or transparent PNGs.")
+        Kind,
+        typer.Argument(
+            metavar="WHAT",
+            help="Rows: tags, detections, segments, embeddings; one file: coco; PNGs: cutouts.",
+        ),
     ],
     place: Annotated[
         str, typer.Argument(metavar="OUT", help="A folder; for cutouts perhaps s3://bucket/prefix.")
