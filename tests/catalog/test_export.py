@@ -277,7 +277,8 @@ def test_what_is_taken_in_later_is_not_part_of_it(shop: sa.Engine, tmp_path: Pat
     add_product(shop, "new", [image_id])
     execute(
         shop,
-        "INSERT INTO segments SELECT :image, id, 'Shirt', 1, 0.1, 1, 2, 3, 4, 'x' FROM serving_versions WHERE task = 'segment'",
+        "INSERT INTO segments SELECT :image, id, 'Shirt', 1, 0.1, 1, 2, 3, 4, 'x' FROM serving_versions "
+        "WHERE task = 'segment'",
         image=image_id,
     )
     export_rows(shop, tmp_path, "segments")

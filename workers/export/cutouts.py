@@ -123,7 +123,7 @@ def encode_cutout(pixels: Pixels, mask: Pixels) -> bytes:
     shown = mask > 0
     picture = np.dstack((pixels * shown[..., None], shown.astype(np.uint8) * 255))
     data = io.BytesIO()
-    Image.fromarray(picture, "RGBA").save(data, "PNG", compress_level=_EFFORT)
+    Image.fromarray(picture).save(data, "PNG", compress_level=_EFFORT)
     return data.getvalue()
 
 
