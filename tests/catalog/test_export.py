@@ -11,7 +11,7 @@ import pyarrow.parquet
 import pytest
 import sqlalchemy as sa
 
-from catalog import jobs, locks, versions
+from catalog import filters, jobs, locks, versions
 from catalog.errors import ExportError, JobCancelled, UnknownModel
 from catalog.export.place import Folder
 from catalog.export.queries import ROWS
@@ -234,6 +234,33 @@ def test_conditions_hold_for_the_product_of_each_row(shop: sa.Engine, tmp_path: 
     assert len(state.parts) < len(state.ranges())  # ranges without rows leave no file
     if what == "tags":
         assert {row[-1] for row in expected} == {"model", "person"}
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "price<20",
+        "title~50%",
+        "brand!=x' OR true --",
+        "attributes.stock<3",
+        "created_at>=2020-01-01",
+        "brand=",
+    ],
+)
+def test_values_of_conditions_are_data_to_copy_too(engine: sa.Engine, tmp_path: Path, condition: str) -> None:
+    execute(
+        engine,
+        """
+        INSERT INTO products (sku, price, title, brand, attributes) VALUES
+        ('A', 9.99, '50% off', 'x', jsonb_build_object('stock', 2)), ('B', 20, '50 off', 'x'' OR true --', '{}'),
+        ('C', NULL, '', '', '{}')
+        """,
+    )
+    execute(engine, "INSERT INTO overrides SELECT id, 'Hat', true, 'Ann' FROM products")
+    export_rows(engine, tmp_path, "tags", where=[condition])
+    meant, parameters = filters.parse([condition]).of_product()
+    expected = rows(engine, f"SELECT sku FROM products p WHERE {meant} ORDER BY 1", **parameters)
+    assert [(row[0],) for row in read(tmp_path)] == expected != []
 
 
 @pytest.mark.parametrize("what", ROWS_OF)
