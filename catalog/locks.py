@@ -94,15 +94,17 @@ def nobody_trains(connection: sa.Connection) -> bool:
 @contextmanager
 def exporting(engine: sa.Engine, place: str) -> Iterator[bool]:
     """The right to export to `place` until the block ends; False where another has it. It belongs to the session."""
-    key = {"place": place}
+    lock = f"({_EXPORTS}, hashtext(:place))"
     with engine.connect() as connection:
         try:
-            free = connection.scalar(
-                sa.text(f"SELECT pg_try_advisory_lock({_EXPORTS}, hashtext(:place))"), key
-            )
+            free = connection.scalar(sa.text(f"SELECT pg_try_advisory_lock{lock}"), {"place": place})
             connection.commit()  # an export takes hours: it keeps no transaction open
             yield bool(free)
         finally:
+            with suppress(
+                DBAPIError
+            ):  # the next one may come before Postgres sees that the connection is closed
+                connection.execute(sa.text(f"SELECT pg_advisory_unlock{lock}"), {"place": place})
             connection.invalidate()
 
 

@@ -37,8 +37,7 @@ class RowsWriter:
         with self._folder.writing(name) as file, self._engine.connect() as connection:
             count = _write(state)(connection, rows, query, parameters, file)
             size = file.tell()
-        is_all = not state.parts and state.ranges_done + 1 == len(state.ranges())
-        if not count and not is_all:
+        if not count and (state.parts or not state.is_at_last_range):
             self._folder.delete(name)
             return None
         return Part(files=(name,), rows=count, bytes=size)

@@ -1,10 +1,11 @@
-"""`export.json`: what an export was asked for, and how far it is. Replaced whole after each part."""
+"""`_export.json`: what an export was asked for, and how far it is. Replaced whole after each part."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from math import ceil
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -13,7 +14,7 @@ What = Literal["tags", "detections", "segments", "embeddings", "coco", "cutouts"
 Format = Literal["parquet", "csv", "json", "png"]
 Of = Literal["image", "product"]
 
-FILE = "export.json"
+FILE = "_export.json"  # readers of a folder of Parquet pass over names that begin so
 
 
 class Record(BaseModel):
@@ -86,6 +87,11 @@ class State(Record):
             for span in self.spans
             for first in range(span.first, span.end, step)
         ]
+
+    @property
+    def is_at_last_range(self) -> bool:
+        step = self.asked.photos_a_part
+        return self.ranges_done + 1 == sum(ceil((span.end - span.first) / step) for span in self.spans)
 
     def with_part(self, part: Part | None, seconds: float) -> State:
         """One range further; None where it left no file."""

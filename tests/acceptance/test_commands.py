@@ -31,6 +31,7 @@ COMMANDS = (
     "status",
     "jobs",
     "plan",
+    "export",
     "exporter",
     "models",
     "demo",

@@ -104,12 +104,11 @@ def export_rows(
 def read(folder: Path) -> list[tuple[Any, ...]]:
     """All rows of an export: typed from Parquet, as text from CSV; sorted."""
     found: list[tuple[Any, ...]] = []
-    for path in sorted(folder.glob("part-*")):
-        if path.suffix == ".parquet":
-            found += (tuple(row.values()) for row in pyarrow.parquet.read_table(path).to_pylist())
-        else:
-            with path.open(newline="", encoding="utf-8") as file:
-                found += map(tuple, list(csv.reader(file))[1:])
+    for path in folder.glob("part-*.csv"):
+        with path.open(newline="", encoding="utf-8") as file:
+            found += map(tuple, list(csv.reader(file))[1:])
+    if not found:
+        found += (tuple(row.values()) for row in pyarrow.parquet.read_table(folder).to_pylist())
     return sorted(found, key=repr)
 
 

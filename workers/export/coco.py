@@ -6,11 +6,9 @@ own, since no model says which box a mask belongs to.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from shutil import copyfileobj
-from typing import IO, Any
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -21,6 +19,7 @@ from catalog.export.state import Part, Range, State
 from catalog.filters import Filter
 from catalog.versions import Version
 from models.photo import Limits
+from workers.export.fragments import put_together, write_list
 from workers.export.objects import each, read_mask
 from workers.export.report import Report
 from workers.export.run_lengths import segmentation
@@ -66,10 +65,10 @@ class CocoWriter:
             return None
         failed_before = self._report.count
         with self._folder.writing(files[0]) as images, self._folder.writing(files[1]) as annotations:
-            _write_list(images, (_image(row) for row in photos.values()))
+            write_list(images, (_image(row) for row in photos.values()))
             found = self._annotations(ranged, photos)
             numbered = ({"id": n, **one} for n, one in enumerate(found, start=state.rows + 1))
-            count = _write_list(annotations, numbered)
+            count = write_list(annotations, numbered)
             size = images.tell() + annotations.tell()
         return Part(files=files, rows=count, bytes=size, failed=self._report.count - failed_before)
 
@@ -79,35 +78,25 @@ class CocoWriter:
             "info": {"description": "Tagmill", "models": list(state.versions)},
             "categories": [{"id": number, "name": label} for label, number in self._categories.items()],
         }
+        lists = {
+            name: [self._folder.path / part.files[place] for part in state.parts]
+            for place, name in enumerate(("images", "annotations"))
+        }
         with self._folder.writing(FILE) as file:
-            file.write(json.dumps(head).encode()[:-1])
-            for place, name in enumerate(("images", "annotations")):
-                file.write(f', "{name}": [\n'.encode())
-                self._join(file, [part.files[place] for part in state.parts])
-                file.write(b"\n]")
-            file.write(b"}\n")
+            put_together(file, head, lists)
         for name in state.files:
             self._folder.delete(name)
-
-    def _join(self, file: IO[bytes], names: Iterable[str]) -> None:
-        between = b""
-        for name in names:
-            path = self._folder.path / name
-            if path.stat().st_size:
-                file.write(between)
-                between = b",\n"
-                with path.open("rb") as fragment:
-                    copyfileobj(fragment, file)
 
     def _annotations(self, ranged: Range, photos: dict[int, sa.Row[Any]]) -> Iterator[Annotation]:
         for row in self._rows(_BOXES, ranged):
             if row.image_id in photos:
                 width, height = row.right - row.left, row.bottom - row.top
+                box = [round(side, 3) for side in (row.left, row.top, width, height)]
                 yield {
                     **self._common(row),
                     "segmentation": [],
-                    "bbox": [row.left, row.top, width, height],
-                    "area": width * height,
+                    "bbox": box,
+                    "area": round(width * height, 3),
                 }
         segments = [row for row in self._rows(_SEGMENTS, ranged) if row.image_id in photos]
 
@@ -147,14 +136,6 @@ def _image(row: sa.Row[Any]) -> dict[str, Any]:
         "height": row.height,
         "sha256": row.sha256,
     }
-
-
-def _write_list(file: IO[bytes], items: Iterable[dict[str, Any]]) -> int:
-    """The items with commas between them; how many."""
-    count = 0
-    for count, item in enumerate(items, start=1):
-        file.write((b",\n" if count > 1 else b"") + json.dumps(item).encode())
-    return count
 
 
 # A photo in which nothing was found is in the file, one that no model has seen is not.

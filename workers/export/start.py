@@ -20,9 +20,9 @@ from workers.export.cutouts import COLUMNS, CutoutsWriter
 from workers.export.report import Report
 from workers.runtime import Runtime
 
-# Photos a part: some seconds of rows, some minutes of pixels.
+# Photos a part: some seconds of rows, about a minute of pixels.
 PHOTOS: dict[What, int] = {"tags": 100_000, "detections": 100_000, "segments": 100_000, "embeddings": 20_000}
-PHOTOS_OF_PIXELS = 10_000
+PHOTOS_OF_PIXELS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
