@@ -54,6 +54,8 @@ def export(
 ) -> tuple[State, bool]:
     """Do what is left of an export, or begin it: its state, and whether there was anything to do.
 
+    With `again`, one that is finished begins anew; one that is not goes on.
+
     Raises ExportError, JobCancelled, UnknownModel, StoreError; all of them close its job.
     """
     with locks.exporting(engine, place.identity) as ours:
@@ -85,7 +87,7 @@ def _state(place: Place, asked: Asked, *, again: bool) -> State | None:
         raise ExportError(
             f"{place} holds another export ({_difference(state.asked, asked)}); name another place for this one"
         )
-    return None if again else state
+    return None if again and state.finished_at else state
 
 
 def _difference(before: Asked, now: Asked) -> str:

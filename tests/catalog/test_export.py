@@ -112,6 +112,21 @@ def test_stopped_and_gone_on_with_nothing_is_lost_or_doubled_and_models_stay(
     assert read(tmp_path) == shown(shop, "tags")
 
 
+def test_made_again_and_stopped_it_goes_on_too(shop: sa.Engine, tmp_path: Path) -> None:
+    export_rows(shop, tmp_path, "tags")
+    begun: list[int] = []
+
+    class Notes(Silence):
+        def at(self, done: int, total: int, rows: int) -> None:
+            begun.append(done)
+
+    with pytest.raises(KeyboardInterrupt):
+        export_rows(shop, tmp_path, "tags", listener=Interrupted(), again=True)
+    export_rows(shop, tmp_path, "tags", listener=Notes(), again=True)
+    assert begun[0] == 10
+    assert read(tmp_path) == shown(shop, "tags")
+
+
 def test_a_part_that_was_written_and_not_noted_is_not_counted_twice(shop: sa.Engine, tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         export_rows(shop, tmp_path, "tags", listener=Interrupted())
@@ -133,6 +148,15 @@ def test_an_open_job_is_taken_up(shop: sa.Engine, tmp_path: Path) -> None:
     state, _ = export_rows(shop, tmp_path, "tags")
     assert state.job_id == killed
     assert job(shop, killed)["state"] == "finished"
+
+
+def test_a_job_that_was_killed_before_anything_was_written_is_closed(shop: sa.Engine, tmp_path: Path) -> None:
+    with shop.begin() as connection:
+        killed = jobs.create(connection, "export", f"tags to {tmp_path}")
+        other = jobs.create(connection, "export", "tags to elsewhere")
+    export_rows(shop, tmp_path, "tags")
+    assert job(shop, killed) == {"state": "finished", "interrupted": True}
+    assert job(shop, other) == {"state": "running"}
 
 
 def test_a_cancelled_job_stops_and_the_export_can_be_gone_on_with(shop: sa.Engine, tmp_path: Path) -> None:

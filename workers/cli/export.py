@@ -60,7 +60,9 @@ def export(
         int | None, typer.Option("--part", min=1, help="Photos a part; what is lost at most by a kill.")
     ] = None,
     threads: Annotated[int, typer.Option(min=1, max=64, help="Photos or masks that are read at a time.")] = 4,
-    again: Annotated[bool, typer.Option("--again", help="From the beginning, with what serves now.")] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="Make a finished export anew, with what serves now.")
+    ] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Write tags, detections, segments or embeddings as files, of any number of photos.
