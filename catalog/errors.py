@@ -99,6 +99,10 @@ class JobCancelled(CatalogError):
     """Somebody cancelled the job while work was added to it; start it anew if it is wanted after all."""
 
 
+class ExportError(CatalogError):
+    """Do what the sentence says, then run the same command again: it goes on after the last finished part."""
+
+
 class UnknownJob(CatalogError):
     """Choose one of the jobs that `tagmill status` shows."""
 

@@ -72,11 +72,18 @@ class Filter:
         """SQL that is true where the image (a column, such as `w.image_id`) shows a product that is meant."""
         if not self.conditions:
             return "true", {}
-        found = [condition.sql(number) for number, condition in enumerate(self.conditions)]
-        where = " AND ".join(text for text, _ in found)
+        where, parameters = self.of_product()
         return (
             "EXISTS (SELECT FROM product_images pi JOIN products p ON p.id = pi.product_id "
             f"WHERE pi.image_id = {image_id} AND {where})",
+            parameters,
+        )
+
+    def of_product(self) -> tuple[str, dict[str, object]]:
+        """SQL that is true where the product `p` is meant, and its parameters."""
+        found = [condition.sql(number) for number, condition in enumerate(self.conditions)]
+        return (
+            " AND ".join(text for text, _ in found) or "true",
             {name: value for _, parameters in found for name, value in parameters.items()},
         )
 

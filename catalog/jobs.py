@@ -111,8 +111,8 @@ class Failure:
 
 
 def create(connection: sa.Connection, kind: JobKind, subject: str, lane: Lane = "backlog") -> int:
-    """Open a job; work may be added until `close`. An ingest of the same manifest that was killed is closed."""
-    if kind == "ingest":
+    """Open a job; work may be added until `close`. An ingest or export of the same that was killed is closed."""
+    if kind in ("ingest", "export"):
         killed = sa.update(Job).where(Job.kind == kind, Job.subject == subject, Job.closed_at.is_(None))
         connection.execute(killed.values(closed_at=sa.func.now(), summary={"interrupted": True}))
     return connection.execute(

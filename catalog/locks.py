@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from psycopg2.errors import LockNotAvailable
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-_SWEEP, _UPLOADS, _VERSIONS = 7246646, 7246647, 7246649
+_SWEEP, _UPLOADS, _VERSIONS, _EXPORTS = 7246646, 7246647, 7246649, 7246653
 _SCHEDULES = {"retrain": 7246648, "reprocess": 7246650, "collect": 7246651, "statistics": 7246652}
 
 
@@ -107,6 +107,23 @@ def nobody_at(connection: sa.Connection, schedule: str) -> bool:
     """Whether no process does what a schedule asks just now."""
     key = {"key": _SCHEDULES[schedule]}
     return bool(connection.scalar(sa.text("SELECT pg_try_advisory_xact_lock(:key)"), key))
+
+
+@contextmanager
+def exporting(engine: sa.Engine, place: str) -> Iterator[bool]:
+    """The right to export to `place` until the block ends; False where another has it. It belongs to the session."""
+    lock = f"({_EXPORTS}, hashtext(:place))"
+    with engine.connect() as connection:
+        try:
+            free = connection.scalar(sa.text(f"SELECT pg_try_advisory_lock{lock}"), {"place": place})
+            connection.commit()  # an export takes hours: it keeps no transaction open
+            yield bool(free)
+        finally:
+            with suppress(
+                DBAPIError
+            ):  # the next one may come before Postgres sees that the connection is closed
+                connection.execute(sa.text(f"SELECT pg_advisory_unlock{lock}"), {"place": place})
+            connection.invalidate()
 
 
 def nothing_uploads(connection: sa.Connection, patience: str) -> bool:

@@ -33,6 +33,7 @@ COMMANDS = (
     "jobs",
     "webhooks",
     "plan",
+    "export",
     "exporter",
     "models",
     "demo",

@@ -20,6 +20,7 @@ from workers.cli import (
     demo,
     doctor,
     evaluate,
+    export,
     exporter,
     ingest,
     jobs,
@@ -50,7 +51,7 @@ app = typer.Typer(
 )
 for module in (
     *(services, ingest, worker, status, top, jobs, plan, schedule, doctor, models),
-    *(label, train, evaluate, trainer, webhooks, backup, orphans, exporter, demo),
+    *(label, train, evaluate, trainer, export, webhooks, backup, orphans, exporter, demo),
 ):
     module.register(app)
 

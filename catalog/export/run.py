@@ -1,0 +1,195 @@
+"""An export from its beginning, or from where it stopped, to its end. It is a job."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any, Protocol
+
+import sqlalchemy as sa
+from pydantic import ValidationError
+from sqlalchemy.exc import DBAPIError
+
+from catalog import jobs, locks, versions
+from catalog.errors import CatalogError, ExportError, JobCancelled
+from catalog.export.choosing import choose, spans
+from catalog.export.place import Place
+from catalog.export.state import FILE, Asked, Part, Range, State, ids
+from catalog.holds import check_not_cancelled
+from catalog.tables import Job
+from catalog.versions import Version
+
+
+class Writer(Protocol):
+    """Makes the parts of one kind of export."""
+
+    @property
+    def prefixes(self) -> tuple[str, ...]:
+        """How the names of its parts begin."""
+
+    def write(self, ranged: Range, state: State) -> Part | None:
+        """The part of a range, whole and on disk; None where there is nothing of it."""
+
+    def finish(self, state: State) -> None:
+        """What is to be done when all parts are there."""
+
+
+class Listener(Protocol):
+    """Is told how it goes on. `total` and `done` count ids."""
+
+    def at(self, done: int, total: int, rows: int) -> None: ...
+
+
+def export(
+    engine: sa.Engine,
+    asked: Asked,
+    place: Place,
+    make: Callable[[list[Version]], Writer],
+    listener: Listener,
+    *,
+    again: bool = False,
+) -> tuple[State, bool]:
+    """Do what is left of an export, or begin it: its state, and whether there was anything to do.
+
+    With `again`, one that is finished begins anew; one that is not goes on.
+
+    Raises ExportError, JobCancelled, UnknownModel, StoreError; all of them close its job.
+    """
+    with locks.exporting(engine, place.identity) as ours:
+        if not ours:
+            raise ExportError(
+                f"another export is writing to {place}; wait for its end, or name another place"
+            )
+        state = _state(place, asked, again=again)
+        if state is not None and state.finished_at:
+            return state, False
+        with engine.begin() as connection:
+            state = _begun(connection, asked, place, state, again=again)
+            chosen = [versions.find(connection, key) for key in state.versions]
+        return _closing_its_job(engine, state, place, make(chosen), listener), True
+
+
+def _state(place: Place, asked: Asked, *, again: bool) -> State | None:
+    """That of an export which can be gone on with, or is over; None where one is to begin."""
+    data = place.read(FILE)
+    if data is None:
+        if next((name for name in place.names() if not name.startswith(".")), None) is not None:
+            raise ExportError(f"{place} holds other things; name a new or an empty place")
+        return None
+    try:
+        state = State.model_validate_json(data)
+    except ValidationError:
+        raise ExportError(f"{FILE} in {place} is damaged; name a new place, or empty this one") from None
+    if state.asked != asked:
+        raise ExportError(
+            f"{place} holds another export ({_difference(state.asked, asked)}); name another place for this one"
+        )
+    return None if again and state.finished_at else state
+
+
+def _difference(before: Asked, now: Asked) -> str:
+    mine, other = before.model_dump(), now.model_dump()
+    return ", ".join(
+        f"{name}: {mine[name]} there, {other[name]} now" for name in mine if mine[name] != other[name]
+    )
+
+
+def _begun(
+    connection: sa.Connection, asked: Asked, place: Place, state: State | None, *, again: bool
+) -> State:
+    """With a job that is open."""
+    subject = f"{asked.what} to {place}"
+    if state is not None:
+        is_open = sa.select(Job.id).where(
+            Job.id == state.job_id, Job.closed_at.is_(None), Job.held.is_(None), Job.subject == subject
+        )
+        if connection.scalar(is_open) is not None:
+            return state
+        return state.model_copy(update={"job_id": jobs.create(connection, "export", subject)})
+    return State(
+        tagmill=version("tagmill"),
+        asked=asked,
+        versions=tuple(one.key for one in choose(connection, asked.what, asked.models)),
+        spans=spans(connection, asked.what),
+        job_id=jobs.create(connection, "export", subject),
+        again=again,
+    )
+
+
+def _closing_its_job(
+    engine: sa.Engine, state: State, place: Place, writer: Writer, listener: Listener
+) -> State:
+    try:
+        done = _parts(engine, state, place, writer, listener)
+    except JobCancelled:
+        _close(engine, state, {})
+        raise JobCancelled(
+            f"job {state.job_id} was cancelled; its parts stay in {place}, and the same command goes on with them"
+        ) from None
+    except KeyboardInterrupt:
+        _close(engine, state, {"interrupted": True})
+        raise
+    except Exception as error:
+        said = str(error) if isinstance(error, CatalogError) else f"{type(error).__name__}: {error}"
+        _close(engine, state, {"error": said})
+        raise
+    _close(engine, done, summary(done))
+    return done
+
+
+def _parts(engine: sa.Engine, state: State, place: Place, writer: Writer, listener: Listener) -> State:
+    place.write(FILE, _json(state))
+    _sweep(place, writer, state)
+    ranges = state.ranges()
+    done, total = ids(ranges[: state.ranges_done]), ids(ranges)
+    for ranged in ranges[state.ranges_done :]:
+        listener.at(done, total, state.rows)
+        with engine.connect() as connection:
+            check_not_cancelled(connection, state.job_id)
+        started = time.monotonic()
+        part = writer.write(ranged, state)
+        state = state.with_part(part, time.monotonic() - started)
+        done += ids([ranged])
+        place.write(FILE, _json(state))
+    listener.at(total, total, state.rows)
+    writer.finish(state)
+    state = state.model_copy(update={"finished_at": datetime.now(UTC)})
+    place.write(FILE, _json(state))
+    return state
+
+
+def _sweep(place: Place, writer: Writer, state: State) -> None:
+    """Parts that were finished and not noted, or are of an export before this one, must not be counted twice."""
+    for prefix in writer.prefixes:
+        for name in list(place.names(prefix)):
+            if name not in state.files:
+                place.delete(name)
+
+
+def _close(engine: sa.Engine, state: State, said: dict[str, Any]) -> None:
+    with (
+        suppress(DBAPIError),
+        engine.begin() as connection,
+    ):  # without Postgres the job stays open for who goes on
+        jobs.close(connection, state.job_id, said)
+
+
+def summary(state: State) -> dict[str, Any]:
+    """What is kept of an export in its job."""
+    rate = state.rows / state.seconds if state.seconds else None
+    return {
+        "rows": state.rows,
+        "bytes": state.bytes,
+        "parts": len(state.parts),
+        "failed": state.failed,
+        "seconds": round(state.seconds, 3),
+        "rows_per_second": round(rate) if rate else None,
+        "models": list(state.versions),
+    }
+
+
+def _json(state: State) -> bytes:
+    return state.model_dump_json(indent=1).encode() + b"\n"
