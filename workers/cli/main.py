@@ -21,6 +21,7 @@ from workers.cli import (
     doctor,
     evaluate,
     exporter,
+    failures,
     ingest,
     jobs,
     label,
@@ -46,7 +47,7 @@ app = typer.Typer(
     "[bold]tagmill worker --drain[/bold], [bold]tagmill status[/bold].",
 )
 for module in (
-    *(services, ingest, worker, status, jobs, plan, doctor, models),
+    *(services, ingest, worker, status, jobs, failures, plan, doctor, models),
     *(label, train, evaluate, trainer, backup, orphans, exporter, demo),
 ):
     module.register(app)
