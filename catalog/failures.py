@@ -38,7 +38,7 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """All failures of one code: photos in quarantine, whichever and however many models they failed for, and refused rows.
+    """All failures of one code: photos in quarantine, each once for all its models, and rows that were refused.
 
     `reason` is the newest one's; `manifests` are those whose rows were refused.
     """

@@ -1,4 +1,4 @@
-"""`tagmill models list|show|add|publish|promote|compile`: the registry of model versions."""
+"""`tagmill models list|show|add|publish|promote|diff|compile`: the registry of model versions."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ import yaml
 from catalog import versions
 from catalog.versions import Coverage, Version
 from models.errors import SpecError
+from workers.cli import diff
 from workers.cli.console import err, out, print_json, table
 from workers.cli.options import JsonFlag
 from workers.runtime import Runtime
 from workers.settings import settings
 
 models = typer.Typer(
-    no_args_is_help=True, help="List, show, add, publish, promote and compile model versions."
+    no_args_is_help=True, help="List, show, add, publish, promote, compare and compile model versions."
 )
 
 NameOption = Annotated[str | None, typer.Option(help="Register under this name.")]
@@ -28,6 +29,7 @@ IngestFlag = Annotated[
 
 
 def register(app: typer.Typer) -> None:
+    diff.register(models)
     app.add_typer(models, name="models")
 
 

@@ -13,7 +13,7 @@ from catalog.failures import FailedPhoto, Group, Selection
 from catalog.ledger import WORKER_LOST
 from models.errors import PhotoError
 from workers.pages.environment import render as render_page
-from workers.pages.thumbnails import Objects
+from workers.pages.thumbnails import Objects, Unshown
 from workers.quarantine import commands
 
 TEMPLATE = "failures.html.j2"
@@ -32,7 +32,9 @@ class Material:
 def render(material: Material, objects: Objects) -> str:
     """The page as text. Raises StoreUnavailable where the store serves nothing."""
     shown = [photo for photos in material.photos.values() for photo in photos]
-    pictures = objects.photos((photo.object_key for photo in shown if _may_be_opened(photo)), _SIDE)
+    tiles: dict[str, list[dict[str, Any]]] = {}
+    for tile in objects.map(lambda photo: _tile(photo, objects), shown):
+        tiles.setdefault(tile["photo"].code, []).append(tile)
     total = sum(group.failures for group in material.groups)
     return render_page(
         TEMPLATE,
@@ -44,16 +46,11 @@ def render(material: Material, objects: Objects) -> str:
                 "group": group,
                 "advice": advice(group.code),
                 "commands": commands(group, material.selection),
-                "tiles": [_tile(photo, pictures) for photo in material.photos.get(group.code, ())],
+                "tiles": tiles.get(group.code, []),
             }
             for group in material.groups
         ],
     )
-
-
-def _may_be_opened(photo: FailedPhoto) -> bool:
-    """What killed its workers may kill us."""
-    return photo.object_key is not None and photo.code != WORKER_LOST
 
 
 def _selection(selection: Selection) -> str:
@@ -66,28 +63,24 @@ def _selection(selection: Selection) -> str:
     return ", ".join(part for part in parts if part)
 
 
-def _tile(photo: FailedPhoto, pictures: Mapping[str, str | Exception]) -> dict[str, Any]:
-    picture = pictures.get(photo.object_key or "")
+def _tile(photo: FailedPhoto, objects: Objects) -> dict[str, Any]:
+    picture, note = None, "not taken in"
+    if photo.code == WORKER_LOST:
+        note = "not opened here: it may be what its workers died of"
+    elif photo.object_key is not None:
+        found = objects.photo(photo.object_key, _SIDE)
+        picture, note = (found, "") if isinstance(found, str) else (None, _note(found, photo.reason))
     return {
         "photo": photo,
         "name": PurePosixPath(photo.source).name if photo.source else "",
-        "picture": picture if isinstance(picture, str) else None,
-        "note": _note(photo, picture),
+        "picture": picture,
+        "note": note,
     }
 
 
-def _note(photo: FailedPhoto, picture: str | Exception | None) -> str:
+def _note(error: Unshown, reason: str) -> str:
     """What is said in place of a picture."""
-    if photo.object_key is None:
-        return "not taken in"
-    match picture:
-        case str():
-            return ""
-        case None:
-            return "not opened here: it may be what its workers died of"
-        case ObjectMissing():
-            return "gone from the object store"
-        case PhotoError():
-            return "cannot be decoded" + ("" if str(picture) == photo.reason else f": {picture}")
-        case _:
-            return f"cannot be fetched: {picture}"
+    if isinstance(error, ObjectMissing):
+        return "gone from the object store"
+    doing = "decoded" if isinstance(error, PhotoError) else "fetched"
+    return f"cannot be {doing}" + ("" if str(error) == reason else f": {error}")

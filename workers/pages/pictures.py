@@ -16,6 +16,7 @@ from models.decode import decode
 from models.photo import Limits, Sides, guarded, open_photo
 
 BoolMask = npt.NDArray[np.bool_]
+LabelMask = npt.NDArray[np.uint8]
 
 _WEBP = {"format": "WEBP", "method": 4}
 _TINT, _OPAQUE = 0.2, 1.0
@@ -33,7 +34,7 @@ def photo(data: bytes, longest: int, limits: Limits | None = None) -> str:
     return _webp(_shrunk(Image.fromarray(pixels), longest), quality=74)
 
 
-def labels_of(data: bytes, limits: Limits | None = None) -> npt.NDArray[np.uint8]:
+def labels_of(data: bytes, limits: Limits | None = None) -> LabelMask:
     """The label numbers of a stored mask, uint8 (height, width). Raises PhotoError."""
     image, name = open_photo(data, limits or Limits())
     return guarded(data, name, lambda: np.array(image, np.uint8))

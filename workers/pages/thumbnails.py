@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -12,44 +12,48 @@ from models.errors import PhotoError
 from models.photo import Limits
 from workers.pages import pictures
 
-Shown = TypeVar("Shown")
-Progress = Callable[[int, int], None]
+Item = TypeVar("Item")
+Made = TypeVar("Made")
+Unshown = PhotoError | StoreError
+"""Why an object is not shown."""
 
 
 class Objects:
-    """Objects of the store made into something to show, at most `threads` at a time."""
+    """The store's objects, for a page: within `limits`, at most `threads` at a time."""
 
     def __init__(
         self,
         store: AssetStore,
         limits: Limits,
         threads: int,
-        on_progress: Progress = lambda _done, _all: None,
+        on_progress: Callable[[int, int], None] = lambda _done, _all: None,
     ) -> None:
         self._store = store
         self._limits = limits
         self._threads = threads
         self._on_progress = on_progress
 
-    def photos(self, keys: Iterable[str], longest: int) -> dict[str, str | PhotoError | StoreError]:
-        """By key, the photo as a data URI, or why there is none. Raises StoreUnavailable: nothing is served."""
-        return self.each(keys, lambda data: pictures.photo(data, longest, self._limits))
-
-    def each(
-        self, keys: Iterable[str], made: Callable[[bytes], Shown]
-    ) -> dict[str, Shown | PhotoError | StoreError]:
-        """By key, what is `made` of its bytes, or why it could not be. Raises StoreUnavailable."""
+    def map(self, make: Callable[[Item], Made], items: Sequence[Item]) -> list[Made]:
+        """`make` of each item, in order, by threads. Raises StoreUnavailable or StoreRefused: nothing is served."""
         self._store.exists("models/none")  # from here on, trouble is that of one object
-        wanted = list(dict.fromkeys(keys))
-        found: list[Shown | PhotoError | StoreError] = []
+        made = []
         with ThreadPoolExecutor(self._threads, thread_name_prefix="page") as pool:
-            for one in pool.map(lambda key: self._one(key, made), wanted):
-                found.append(one)
-                self._on_progress(len(found), len(wanted))
-        return dict(zip(wanted, found, strict=True))
+            for one in pool.map(make, items):
+                made.append(one)
+                self._on_progress(len(made), len(items))
+        return made
 
-    def _one(self, key: str, made: Callable[[bytes], Shown]) -> Shown | PhotoError | StoreError:
+    def photo(self, key: str, longest: int) -> str | Unshown:
+        """The photo under `key` as a data URI of `longest` pixels at most, or why there is none."""
+        return self.read(key, lambda data: pictures.photo(data, longest, self._limits))
+
+    def mask(self, key: str) -> pictures.LabelMask | Unshown:
+        """The label numbers of the mask under `key`, or why there is none."""
+        return self.read(key, lambda data: pictures.labels_of(data, self._limits))
+
+    def read(self, key: str, make: Callable[[bytes], Made]) -> Made | Unshown:
+        """What `make` does of the bytes under `key`, or the error that stood in its way."""
         try:
-            return made(self._store.get(key, limit=self._limits.max_bytes))
+            return make(self._store.get(key, limit=self._limits.max_bytes))
         except (PhotoError, StoreError) as error:
             return error
