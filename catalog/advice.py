@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-_ADVICE: Final[tuple[tuple[tuple[str, ...], str], ...]] = (
+TABLE: Final[tuple[tuple[tuple[str, ...], str], ...]] = (
     (("missing_file", "not_a_file", "unreadable"), "correct the path, or the file's permissions"),
     (("empty_reference",), "name the photo, or leave the cell empty"),
     (("outside_root",), "allow the folder with --root"),
@@ -58,7 +58,7 @@ _ADVICE: Final[tuple[tuple[tuple[str, ...], str], ...]] = (
     ),
 )
 
-ADVICE: Final = {code: says for codes, says in _ADVICE for code in codes}
+ADVICE: Final = {code: says for codes, says in TABLE for code in codes}
 """A sentence for each code that the view `failures` may show."""
 
 

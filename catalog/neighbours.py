@@ -133,8 +133,8 @@ _NEAR = """
         FROM pool p JOIN embeddings e ON e.image_id = p.image_id AND e.model_version_id IN (:old, :new)
     )
     SELECT q.image_id, (SELECT count(*) FROM pool) AS pool,
-           max(n.ids) FILTER (WHERE q.version_id = :old) AS before,
-           max(n.ids) FILTER (WHERE q.version_id = :new) AS after
+           coalesce(max(n.ids) FILTER (WHERE q.version_id = :old), '{}') AS before,
+           coalesce(max(n.ids) FILTER (WHERE q.version_id = :new), '{}') AS after
     FROM vectors q CROSS JOIN LATERAL (
         SELECT array_agg(o.image_id ORDER BY o.distance, o.image_id) AS ids FROM (
             SELECT o.image_id, o.embedding <=> q.embedding AS distance FROM vectors o

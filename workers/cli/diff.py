@@ -61,7 +61,11 @@ def diff(
         with replacing(html) as page, objects_with_progress(runtime) as objects:
             page.write(render(compared, objects))
     if as_json:
-        versions = {"old": compared.pair.old.key, "new": compared.pair.new.key, "task": compared.pair.old.task}
+        versions = {
+            "old": compared.pair.old.key,
+            "new": compared.pair.new.key,
+            "task": compared.pair.old.task,
+        }
         told_of = {**versions, "photos": asdict(compared.photos), **asdict(compared.found)}
         print_json({**told_of, "html": html and str(html)})
         return
@@ -73,7 +77,11 @@ def diff(
 
 
 def _compare(
-    connection: sa.Connection, named: tuple[str, str | None], products: Filter, limit: int, with_examples: bool
+    connection: sa.Connection,
+    named: tuple[str, str | None],
+    products: Filter,
+    limit: int,
+    with_examples: bool,
 ) -> Compared:
     versions = pair(connection, *named)
     photos = photos_done(connection, versions, products)
@@ -115,7 +123,9 @@ def _show_neighbours(found: NeighbourDiff) -> None:
 
 
 def _show_labels(found: LabelDiff) -> None:
-    out.print(f"{found.changed:,} of {found.compared:,} products change ({found.changed / found.compared:.1%})")
+    out.print(
+        f"{found.changed:,} of {found.compared:,} products change ({found.changed / found.compared:.1%})"
+    )
     if not found.changed:
         return
     categories = table("category", "#products", "#changed")
