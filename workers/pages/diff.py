@@ -31,7 +31,13 @@ class Compared:
 def render(compared: Compared, objects: Objects) -> str:
     """The page as text. Raises StoreUnavailable where the store serves nothing."""
     pair, found = compared.pair, compared.found
-    names = {"pair": pair, "task": pair.old.task, "photos": compared.photos, "found": found, "unfolded": ROWS}
+    names: dict[str, Any] = {
+        "pair": pair,
+        "task": pair.old.task,
+        "photos": compared.photos,
+        "found": found,
+        "unfolded": ROWS,
+    }
     if isinstance(found, NeighbourDiff):
         return render_page("neighbours.html.j2", **names, rows=_strips(found, objects))
     tiles = Tiles(pair, objects)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 
@@ -13,11 +14,23 @@ from catalog.diff_examples import Example, Said
 from catalog.diff_sql import RESIZED
 from catalog.versions import Version
 from workers.pages import pictures
-from workers.pages.pictures import LabelMask
+from workers.pages.pictures import BoolMask, LabelMask
 from workers.pages.thumbnails import Objects
+
+Course = Literal["lost", "gained", "resized", "kept"]
 
 _SIDE = 420
 _COLOURS = ((0, 190, 255), (255, 122, 26), (120, 200, 60), (235, 80, 160), (250, 200, 40), (150, 110, 240))
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What a label was and is: its score, its number of boxes, or its share of the photo; None where it was not said."""
+
+    label: str
+    before: float | None
+    after: float | None
+    course: Course
 
 
 class Tiles:
@@ -32,12 +45,13 @@ class Tiles:
         found = self._objects.photo(example.object_key, _SIDE)
         task = self._pair.old.task
         masks = self._masks(example) if task == "segment" else None
-        changed = {line["label"] for line in lines(example, task) if line["course"] != "kept"}
+        told = lines(example, task)
+        changed = {line.label for line in told if line.course != "kept"}
         return {
             "example": example,
             "picture": found if isinstance(found, str) else None,
             "note": "" if isinstance(found, str) else str(found),
-            "lines": lines(example, task),
+            "lines": told,
             "frames": [
                 {
                     "version": version.key,
@@ -72,21 +86,19 @@ class Tiles:
         """Mean over the labels that either says."""
         shares = []
         for label in _labels(example):
-            before, after = old == _number(self._pair.old, label), new == _number(self._pair.new, label)
+            before, after = _where(old, self._pair.old, label), _where(new, self._pair.new, label)
             shares.append(np.count_nonzero(before & after) / max(1, np.count_nonzero(before | after)))
         return float(np.mean(shares))
 
 
-def lines(example: Example, task: str) -> list[dict[str, Any]]:
-    """What each label was and is, changed ones first: its score, its number of boxes, or its share of the photo."""
+def lines(example: Example, task: str) -> list[Line]:
+    """A line a label, changed ones first."""
     old, new = _amounts(example.before, task), _amounts(example.after, task)
-    made = [
-        {"label": label, "before": old.get(label), "after": new.get(label)}
-        for label in dict.fromkeys((*old, *new))
-    ]
-    for line in made:
-        line["course"] = _course(line["before"], line["after"], task)
-    return sorted(made, key=lambda line: line["course"] == "kept")
+    made = []
+    for label in dict.fromkeys((*old, *new)):
+        before, after = old.get(label), new.get(label)
+        made.append(Line(label, before, after, _course(before, after, task)))
+    return sorted(made, key=lambda line: line.course == "kept")
 
 
 def _amounts(said: Sequence[Said], task: str) -> dict[str, float]:
@@ -95,7 +107,7 @@ def _amounts(said: Sequence[Said], task: str) -> dict[str, float]:
     return {one.label: one.score if one.area is None else one.area for one in said}
 
 
-def _course(before: float | None, after: float | None, task: str) -> str:
+def _course(before: float | None, after: float | None, task: str) -> Course:
     if before is None or after is None:
         return "gained" if before is None else "lost"
     if task == "detect" and before != after:
@@ -107,8 +119,10 @@ def _labels(example: Example) -> list[str]:
     return list(dict.fromkeys(one.label for one in (*example.before, *example.after)))
 
 
-def _number(version: Version, label: str) -> int:
-    return int(version.spec["labels"].index(label)) + 1
+def _where(mask: LabelMask, version: Version, label: str) -> BoolMask:
+    """Where a version says `label`: nowhere, if it does not know it."""
+    known = version.spec["labels"]
+    return mask == known.index(label) + 1 if label in known else np.zeros(mask.shape, np.bool_)
 
 
 def _outlines(
@@ -118,7 +132,7 @@ def _outlines(
     for one in said:
         if mask is not None:
             colour = _COLOURS[labels.index(one.label) % len(_COLOURS)]
-            yield pictures.overlay(mask == _number(version, one.label), colour, _SIDE)
+            yield pictures.overlay(_where(mask, version, one.label), colour, _SIDE)
 
 
 def _box(said: Said, example: Example, changed: bool) -> dict[str, Any]:

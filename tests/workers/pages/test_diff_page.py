@@ -15,7 +15,7 @@ from catalog.snapshot import snapshot
 from models.photo import Limits
 from models.runs import Runs
 from tests.catalog.compared import add_pair, classified, detected, embedded, say, segmented
-from tests.catalog.shop import add_images, add_product, execute
+from tests.catalog.shop import add_images, add_product, add_version, execute
 from tests.workers.pages.html import EVIL, Page, assert_stands_alone
 from tests.workers.pages.test_pictures import photo
 from workers.masks import encode_mask
@@ -35,9 +35,11 @@ def images(engine: sa.Engine, store: S3AssetStore) -> list[int]:
     return made
 
 
-def page_of(engine: sa.Engine, store: S3AssetStore) -> Page:
+def page_of(
+    engine: sa.Engine, store: S3AssetStore, named: tuple[str, str | None] = ("thing@2", None)
+) -> Page:
     with snapshot(engine) as connection:
-        versions = pair(connection, "thing@2", None)
+        versions = pair(connection, *named)
         photos = photos_done(connection, versions, Filter())
         if versions.old.task == "embed":
             found = diff_neighbours(connection, versions, Filter(), 10)
@@ -103,6 +105,19 @@ def test_masks_are_laid_over_and_their_iou_is_told(
     assert "67 % → 33 %" in page.text
     assert "shoe resized" in page.text
     assert "shoe lost" in page.text
+
+
+def test_segmenters_with_other_labels(engine: sa.Engine, store: S3AssetStore, images: list[int]) -> None:
+    old, new = add_pair(engine, "segment", labels=["shoe"])
+    other = add_version(engine, "other", task="segment", labels=["sole", "upper"])
+    whole = np.ones((30, 40), np.uint8)
+    store.put("masks/old.png", encode_mask(Runs.of(whole)), "image/png")
+    store.put("masks/new.png", encode_mask(Runs.of(whole * 2)), "image/png")
+    say(engine, old, images[0], segmented(shoe=1.0), "masks/old.png")
+    say(engine, other, images[0], segmented(upper=1.0), "masks/new.png")
+    page = page_of(engine, store, ("thing", "other"))
+    assert "shoe → upper" in page.text
+    assert "IoU 0.00" in page.text
 
 
 def test_neighbours_that_differ_are_framed(engine: sa.Engine, store: S3AssetStore, images: list[int]) -> None:
