@@ -25,7 +25,7 @@ _COLOURS = ((0, 190, 255), (255, 122, 26), (120, 200, 60), (235, 80, 160), (250,
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """What a label was and is: its score, its number of boxes, or its share of the photo; None where it was not said."""
+    """What a label was and is: its score, its number of boxes or its share of the photo; None where it was not said."""
 
     label: str
     before: float | None
@@ -87,7 +87,8 @@ class Tiles:
         shares = []
         for label in _labels(example):
             before, after = _where(old, self._pair.old, label), _where(new, self._pair.new, label)
-            shares.append(np.count_nonzero(before & after) / max(1, np.count_nonzero(before | after)))
+            either = int(np.count_nonzero(before | after))
+            shares.append(int(np.count_nonzero(before & after)) / max(1, either))
         return float(np.mean(shares))
 
 

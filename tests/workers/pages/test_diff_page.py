@@ -108,7 +108,7 @@ def test_masks_are_laid_over_and_their_iou_is_told(
 
 
 def test_segmenters_with_other_labels(engine: sa.Engine, store: S3AssetStore, images: list[int]) -> None:
-    old, new = add_pair(engine, "segment", labels=["shoe"])
+    old, _ = add_pair(engine, "segment", labels=["shoe"])
     other = add_version(engine, "other", task="segment", labels=["sole", "upper"])
     whole = np.ones((30, 40), np.uint8)
     store.put("masks/old.png", encode_mask(Runs.of(whole)), "image/png")
