@@ -35,7 +35,7 @@ def diff(
     first: Annotated[
         str, typer.Argument(metavar="A", help="NAME@VERSION; alone, it is compared with what serves.")
     ],
-    second: Annotated[str | None, typer.Argument(metavar="[B]", help="NAME@VERSION, the newer one.")] = None,
+    second: Annotated[str | None, typer.Argument(metavar="B", help="NAME@VERSION, the newer one.")] = None,
     where: WhereOption = None,
     html: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Write a page with numbers and photos.")
