@@ -87,6 +87,14 @@ class NothingToSuggest(CatalogError):
     """Let a classifier and an embedder answer first, as the sentence says; then there is something to choose from."""
 
 
+class CannotWrite(CatalogError):
+    """Name another file, or make room where it is to be: what was there before is untouched."""
+
+
+class NotComparable(CatalogError):
+    """Name two versions that do the same task over the same photos; the message says what to do first."""
+
+
 class BadFilter(CatalogError):
     """Correct the condition; the message names it and shows what it may be."""
 

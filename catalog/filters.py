@@ -70,14 +70,19 @@ class Filter:
 
     def of_image(self, image_id: str) -> tuple[str, dict[str, object]]:
         """SQL that is true where the image (a column, such as `w.image_id`) shows a product that is meant."""
+        return self._exists(
+            f"product_images pi JOIN products p ON p.id = pi.product_id WHERE pi.image_id = {image_id}"
+        )
+
+    def of_sku(self, sku: str) -> tuple[str, dict[str, object]]:
+        """SQL that is true where the sku (a column, such as `f.sku`) is that of a product that is meant."""
+        return self._exists(f"products p WHERE p.sku = {sku}")
+
+    def _exists(self, products: str) -> tuple[str, dict[str, object]]:
         if not self.conditions:
             return "true", {}
         where, parameters = self.of_product()
-        return (
-            "EXISTS (SELECT FROM product_images pi JOIN products p ON p.id = pi.product_id "
-            f"WHERE pi.image_id = {image_id} AND {where})",
-            parameters,
-        )
+        return f"EXISTS (SELECT FROM {products} AND {where})", parameters
 
     def of_product(self) -> tuple[str, dict[str, object]]:
         """SQL that is true where the product `p` is meant, and its parameters."""

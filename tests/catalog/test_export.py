@@ -11,7 +11,7 @@ import pyarrow.parquet
 import pytest
 import sqlalchemy as sa
 
-from catalog import filters, jobs, locks, versions
+from catalog import filters, jobs, locks, promotion
 from catalog.errors import ExportError, JobCancelled, UnknownModel
 from catalog.export.place import Folder
 from catalog.export.queries import ROWS
@@ -102,7 +102,7 @@ def test_stopped_and_gone_on_with_nothing_is_lost_or_doubled_and_models_stay(
     assert before["finished_at"] is None
     assert job(shop, before["job_id"])["interrupted"] is True
     with shop.begin() as connection:
-        versions.promote(connection, "classify@2")
+        promotion.promote(connection, "classify@2")
     state, _ = export_rows(shop, tmp_path, "tags")
     assert read(tmp_path) == expected != shown(shop, "tags")
     assert state.versions == ("classify@1",)
@@ -244,7 +244,7 @@ def test_models_that_do_not_fit_are_named(shop: sa.Engine, tmp_path: Path) -> No
 def test_a_named_model_is_read_by_its_own_thresholds(shop: sa.Engine, tmp_path: Path) -> None:
     export_rows(shop, tmp_path, "detections", models=["detect@2"])
     with shop.begin() as connection:
-        versions.promote(connection, "detect@2")
+        promotion.promote(connection, "detect@2")
     assert read(tmp_path) == shown(shop, "detections")
 
 

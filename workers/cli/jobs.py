@@ -6,10 +6,12 @@ from typing import Annotated
 
 import typer
 
-from catalog import filters, holds, versions
+from catalog import holds
 from catalog import jobs as catalog_jobs
+from catalog.failures import Selection
 from catalog.holds import Action
 from catalog.jobs import Progress
+from workers import quarantine
 from workers.cli.console import out, print_json
 from workers.cli.job_table import jobs_table, progress_as_dict
 from workers.cli.options import JobFlag, JsonFlag, WhereOption
@@ -103,22 +105,17 @@ def retry(
 
     tagmill jobs retry --code out_of_memory --where category=Shoes
     """
-    runtime = Runtime(settings())
-    products = filters.parse(where or ())
-    with runtime.engine.begin() as connection:
-        if job is not None:
-            holds.check_may_retry(connection, job)
-        version = versions.find(connection, model).id if model else None
-        reopened = catalog_jobs.retry(
-            connection, job_id=job, code=code, version_id=version, products=products
-        )
-    publish_due(runtime)
+    reopened = quarantine.retry(Runtime(settings()), Selection(job, code, model, tuple(where or ())))
     if as_json:
         print_json({"work_reopened": reopened})
-    elif reopened:
-        out.print(f"{reopened:,} items are tried again; next: [bold]tagmill worker --drain[/bold]")
     else:
-        out.print("no photo in quarantine fits; rows that an ingest refused are mended in its manifest")
+        out.print(told_of_retry(reopened))
+
+
+def told_of_retry(reopened: int) -> str:
+    if reopened:
+        return f"{reopened:,} items are tried again; next: [bold]tagmill worker --drain[/bold]"
+    return "no photo in quarantine fits; rows that an ingest refused are mended in its manifest"
 
 
 def _act(job: int, action: Action, as_json: bool) -> None:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Annotated, TextIO
+from typing import IO, Annotated
 
 import typer
 from rich.markup import escape
@@ -16,6 +14,7 @@ from catalog.error_report import ErrorReport, report_path
 from catalog.errors import LabelsError
 from catalog.label_import import Imported, every_word, import_labels
 from workers.cli.console import out, print_json
+from workers.cli.files import replacing
 from workers.cli.options import JsonFlag
 from workers.runtime import Runtime
 from workers.settings import settings
@@ -62,7 +61,7 @@ def export(
     Example: tagmill label export labels.csv
     """
     count = 0
-    with _replacing(file) as writing, Runtime(settings()).engine.connect() as connection:
+    with replacing(file) as writing, Runtime(settings()).engine.connect() as connection:
         rows = csv.writer(writing, lineterminator="\n")
         rows.writerow(("sku", "label", "accepted", "author", "created_at"))
         for word in every_word(connection):
@@ -97,24 +96,10 @@ def suggest(
     if to is None:
         write(found, sys.stdout)
         return
-    with _replacing(to) as writing:
+    with replacing(to) as writing:
         write(found, writing)
     out.print(f"{len(found):,} products in {escape(str(to))}; correct the labels, then:", soft_wrap=True)
     out.print(f"tagmill label import {escape(str(to))} --author NAME", soft_wrap=True)
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[TextIO]:
-    """A file that is there whole, or as it was. Raises LabelsError where it cannot be written."""
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        with partial.open("w", newline="", encoding="utf-8") as file:
-            yield file
-        partial.replace(path)
-    except OSError as error:
-        raise LabelsError(f"cannot write {path}: {error.strerror}") from None
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _opened(path: Path) -> IO[bytes]:

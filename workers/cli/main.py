@@ -22,6 +22,7 @@ from workers.cli import (
     evaluate,
     export,
     exporter,
+    failures,
     ingest,
     jobs,
     label,
@@ -50,7 +51,7 @@ app = typer.Typer(
     "[bold]tagmill worker --drain[/bold], [bold]tagmill status[/bold].",
 )
 for module in (
-    *(services, ingest, worker, status, top, jobs, plan, schedule, doctor, models),
+    *(services, ingest, worker, status, top, jobs, failures, plan, schedule, doctor, models),
     *(label, train, evaluate, trainer, export, webhooks, backup, orphans, exporter, demo),
 ):
     module.register(app)

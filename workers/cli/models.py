@@ -12,14 +12,15 @@ import yaml
 from catalog import versions
 from catalog.versions import Version
 from models.errors import SpecError
-from workers.cli import promotion
+from workers.cli import diff, promotion
 from workers.cli.console import err, out, print_json, table
 from workers.cli.options import JsonFlag
 from workers.runtime import Runtime
 from workers.settings import settings
 
 models = typer.Typer(
-    no_args_is_help=True, help="List, show, add, publish, promote, roll back and compile model versions."
+    no_args_is_help=True,
+    help="List, show, add, publish, promote, roll back, compare and compile model versions.",
 )
 
 NameOption = Annotated[str | None, typer.Option(help="Register under this name.")]
@@ -30,6 +31,7 @@ IngestFlag = Annotated[
 
 def register(app: typer.Typer) -> None:
     promotion.register(models)
+    diff.register(models)
     app.add_typer(models, name="models")
 
 

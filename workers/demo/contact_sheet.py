@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from catalog.asset_store import AssetStore
-from workers.demo import pictures, score
+from workers.demo import score
 from workers.demo.answers import Answers
 from workers.demo.figures import Figures, Masks
 from workers.demo.questions import Answered
 from workers.demo.score import BoolMask, KnownBoxes
 from workers.demo.seen import Seen
 from workers.demo.workload import Throughput
+from workers.pages import pictures
+from workers.pages.environment import render as render_page
 
 TEMPLATE = "contact_sheet.html.j2"
 MASK_COLOUR = (0, 190, 255)
@@ -51,16 +50,10 @@ class Material:
 
 def render(material: Material, store: AssetStore) -> str:
     """The page as text."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     view = _View(material, store)
-    return environment.get_template(TEMPLATE).render(
-        made=datetime.now(UTC).strftime("%d %B %Y").lstrip("0"),
+    return render_page(
+        TEMPLATE,
+        Path(__file__).parent,
         figures=material.figures,
         throughput=material.throughput,
         ingest_seconds=material.ingest_seconds,

@@ -1,4 +1,7 @@
-"""Pictures of the contact sheet as data URIs: small, and none of them a link to anywhere."""
+"""Pictures of pages as data URIs: small, and none of them a link to anywhere.
+
+Photos are decoded as workers do it: within limits, the right way up, and whatever a file holds it raises PhotoError.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,14 @@ import base64
 import io
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image, ImageFilter
 
-from workers.demo.score import BoolMask
+from models.decode import decode
+from models.photo import Limits, Sides, guarded, open_photo
+
+BoolMask = npt.NDArray[np.bool_]
+LabelMask = npt.NDArray[np.uint8]
 
 _WEBP = {"format": "WEBP", "method": 4}
 _TINT, _OPAQUE = 0.2, 1.0
@@ -20,10 +28,16 @@ def as_is(data: bytes, content_type: str) -> str:
     return f"data:{content_type};base64,{base64.b64encode(data).decode('ascii')}"
 
 
-def photo(data: bytes, longest: int) -> str:
-    """A photo made smaller, `longest` pixels at most."""
-    with Image.open(io.BytesIO(data)) as picture:
-        return _webp(_shrunk(picture.convert("RGB"), longest), quality=74)
+def photo(data: bytes, longest: int, limits: Limits | None = None) -> str:
+    """A photo made smaller, `longest` pixels at most. Raises PhotoError."""
+    pixels = decode(data, sides=Sides(1, longest), limits=limits).pixels
+    return _webp(_shrunk(Image.fromarray(pixels), longest), quality=74)
+
+
+def labels_of(data: bytes, limits: Limits | None = None) -> LabelMask:
+    """The label numbers of a stored mask, uint8 (height, width). Raises PhotoError."""
+    image, name = open_photo(data, limits or Limits())
+    return guarded(data, name, lambda: np.array(image, np.uint8))
 
 
 def overlay(mask: BoolMask, colour: tuple[int, int, int], longest: int) -> str:
@@ -37,9 +51,8 @@ def overlay(mask: BoolMask, colour: tuple[int, int, int], longest: int) -> str:
 
 
 def cutout(data: bytes, mask: BoolMask, longest: int) -> str:
-    """The photo where `mask` is, all else transparent."""
-    with Image.open(io.BytesIO(data)) as picture:
-        cut = picture.convert("RGB")
+    """The photo where `mask` is, all else transparent. Raises PhotoError."""
+    cut = Image.fromarray(decode(data).pixels)
     cut.putalpha(Image.fromarray(mask.astype(np.uint8) * 255))
     return _webp(_shrunk(cut, longest), quality=74)
 

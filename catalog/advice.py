@@ -1,0 +1,67 @@
+"""What to do about each failure code: one table, which docs/catalog.md repeats."""
+
+from __future__ import annotations
+
+from typing import Final
+
+TABLE: Final[tuple[tuple[tuple[str, ...], str], ...]] = (
+    (("missing_file", "not_a_file", "unreadable"), "correct the path, or the file's permissions"),
+    (("empty_reference",), "name the photo, or leave the cell empty"),
+    (("outside_root",), "allow the folder with --root"),
+    (("url_not_allowed",), "download the photo first"),
+    (
+        ("empty_file", "not_an_image", "format_refused", "corrupt", "truncated"),
+        "get the photo again, as JPEG, PNG or WebP, and ingest it in place of this one",
+    ),
+    (
+        ("too_many_bytes", "too_many_pixels"),
+        "make it smaller, or raise the limit (TAGMILL_MAX_BYTES, TAGMILL_MAX_PIXELS)",
+    ),
+    (("contradicting_product",), "make the rows of this sku agree"),
+    (
+        (
+            "wrong_encoding",
+            "malformed_row",
+            "wrong_cell_count",
+            "control_characters",
+            "wrong_type",
+            "too_long",
+        ),
+        "correct the line; save the file as UTF-8",
+    ),
+    (
+        ("missing_sku", "bad_sku", "bad_price", "bad_currency", "bad_attributes", "too_many_photos"),
+        "correct the cell",
+    ),
+    (("worker_lost",), "the photo's worker died each time: try again where a worker has more memory"),
+    (("object_missing",), "the photo is gone from the object store: ingest it again"),
+    (
+        ("object_failed",),
+        "the store serves other objects, but not this photo or its mask: look at its log, then ingest the photo again",
+    ),
+    (
+        ("store_unavailable", "store_failed"),
+        "the store turned a request down: look at its log and at TAGMILL_S3_*, then try again",
+    ),
+    (("out_of_memory",), "try again where a worker has more memory, or fewer processes (tagmill worker -c)"),
+    (
+        ("unusable_output",),
+        "the network answered with values that are no numbers: check its weights, then try again",
+    ),
+    (
+        ("model_failed", "inference_failed", "result_refused"),
+        "the reason says what the model or the database said: mend that, then try again",
+    ),
+    (
+        ("training_failed", "export_failed", "collect_failed", "statistics_failed"),
+        "the reason says what went wrong: mend it before the next run is due",
+    ),
+)
+
+ADVICE: Final = {code: says for codes, says in TABLE for code in codes}
+"""A sentence for each code that the view `failures` may show."""
+
+
+def advice(code: str) -> str:
+    """What a person does about it; for the code of another release, where to look."""
+    return ADVICE.get(code, "the reason says what went wrong")

@@ -1,0 +1,130 @@
+"""The view `failures`, by code: how many, of which models, and the newest of each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from catalog.filters import Filter, parse
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which failures are meant; without any of these, all.
+
+    `model` is NAME@VERSION. `where` are conditions on products, see `catalog.filters`.
+    """
+
+    job_id: int | None = None
+    code: str | None = None
+    model: str | None = None
+    where: tuple[str, ...] = ()
+
+    @property
+    def products(self) -> Filter:
+        """Raises BadFilter."""
+        return parse(self.where)
+
+    def sql(self) -> tuple[str, dict[str, Any]]:
+        """The failures that are meant, as a common table expression `failed`, and its parameters."""
+        meant, parameters = self.products.of_sku("f.sku")
+        narrowed = {"job_id": self.job_id, "code": self.code, "model": self.model}
+        return _FAILED.format(meant=meant), {**parameters, **narrowed}
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """All failures of one code: photos in quarantine, each once for all its models, and rows that were refused.
+
+    `reason` is the newest one's; `manifests` are those whose rows were refused.
+    """
+
+    code: str
+    failures: int
+    stages: tuple[str, ...]
+    models: tuple[str, ...]
+    manifests: tuple[str, ...]
+    reason: str
+    newest: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class FailedPhoto:
+    """A photo, or a row of a manifest; `object_key` is None where no photo was taken in. The job is the last one's."""
+
+    code: str
+    stage: str
+    job_id: int
+    sku: str | None
+    source: str | None
+    line: int | None
+    reason: str
+    attempts: int
+    models: Sequence[str]
+    failed_at: datetime | None
+    object_key: str | None
+
+
+def grouped(connection: sa.Connection, selection: Selection) -> list[Group]:
+    """The commonest code first."""
+    failed, parameters = selection.sql()
+    rows = connection.execute(sa.text(f"{failed} {_GROUPED}"), parameters)
+    return [Group(**{name: _frozen(value) for name, value in row._mapping.items()}) for row in rows]
+
+
+def newest(connection: sa.Connection, selection: Selection, limit: int) -> Mapping[str, list[FailedPhoto]]:
+    """By code, the newest `limit` failures of each."""
+    failed, parameters = selection.sql()
+    found: dict[str, list[FailedPhoto]] = {}
+    for row in connection.execute(sa.text(f"{failed} {_NEWEST}"), {**parameters, "limit": limit}):
+        found.setdefault(row.code, []).append(FailedPhoto(**row._mapping))
+    return found
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+# A photo fails in one job for a version, and in another for the next: it is one failure all the same.
+_FAILED = """
+    WITH failed AS MATERIALIZED (
+        SELECT f.code, f.stage, f.sku, f.image_id, f.source, f.line, f.reason, max(f.job_id) AS job_id,
+               max(f.attempts) AS attempts, max(f.failed_at) AS failed_at,
+               coalesce(array_agg(DISTINCT m ORDER BY m) FILTER (WHERE m IS NOT NULL), '{{}}') AS models
+        FROM failures f LEFT JOIN LATERAL unnest(f.models) m ON true
+        WHERE (CAST(:job_id AS bigint) IS NULL OR f.job_id = :job_id)
+          AND (CAST(:code AS text) IS NULL OR f.code = :code)
+          AND (CAST(:model AS text) IS NULL OR :model = ANY(f.models))
+          AND {meant}
+        GROUP BY f.code, f.stage, f.sku, f.image_id, f.source, f.line, f.reason
+    )
+"""
+
+_GROUPED = """
+    , named AS (
+        SELECT code, array_agg(DISTINCT model ORDER BY model) AS models
+        FROM failed CROSS JOIN unnest(models) model GROUP BY code
+    ), refused AS (
+        SELECT f.code, array_agg(DISTINCT j.subject ORDER BY j.subject) AS manifests
+        FROM failed f JOIN jobs j ON j.id = f.job_id WHERE f.stage = 'ingest' GROUP BY f.code
+    )
+    SELECT f.code, count(*) AS failures, array_agg(DISTINCT f.stage ORDER BY f.stage) AS stages,
+           coalesce(n.models, '{}') AS models, coalesce(r.manifests, '{}') AS manifests,
+           (array_agg(f.reason ORDER BY f.failed_at DESC NULLS LAST))[1] AS reason, max(f.failed_at) AS newest
+    FROM failed f LEFT JOIN named n ON n.code = f.code LEFT JOIN refused r ON r.code = f.code
+    GROUP BY f.code, n.models, r.manifests ORDER BY failures DESC, f.code
+"""
+
+_NEWEST = """
+    SELECT f.code, f.stage, f.job_id, f.sku, f.source, f.line, f.reason, f.attempts, f.models, f.failed_at,
+           i.object_key
+    FROM (
+        SELECT *, row_number() OVER (PARTITION BY code ORDER BY failed_at DESC NULLS LAST, sku, line) AS place
+        FROM failed
+    ) f LEFT JOIN images i ON i.id = f.image_id
+    WHERE f.place <= :limit ORDER BY f.code, f.place
+"""

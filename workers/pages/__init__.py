@@ -1,0 +1,1 @@
+"""Pages for people: HTML files with their pictures in them, which fetch nothing from elsewhere."""
