@@ -84,3 +84,11 @@ class JobCancelled(CatalogError):
 
 class UnknownJob(CatalogError):
     """Choose one of the jobs that `tagmill status` shows."""
+
+
+class ReaderRefused(CatalogError):
+    """Name another role: `tagmill readers list` shows those that Tagmill made; it touches no others."""
+
+
+class RoleRightsMissing(CatalogError):
+    """Have an administrator of Postgres run the SQL that the sentence names, or give the user CREATEROLE."""

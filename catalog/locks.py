@@ -10,7 +10,12 @@ import sqlalchemy as sa
 from psycopg2.errors import LockNotAvailable
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-_SWEEP, _UPLOADS, _TRAINING = 7246646, 7246647, 7246648
+_SCHEMA, _SWEEP, _UPLOADS, _TRAINING = 7246645, 7246646, 7246647, 7246648
+
+
+def hold_schema(connection: sa.Connection) -> None:
+    """Nobody else changes the schema, or who may read it, until the transaction ends; waits for whoever does."""
+    connection.execute(sa.text(f"SELECT pg_advisory_xact_lock({_SCHEMA})"))
 
 
 def try_sweep(connection: sa.Connection) -> bool:

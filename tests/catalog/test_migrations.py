@@ -18,7 +18,7 @@ from tests.catalog.shop import rows
 
 CONTRACT = {
     "serving_versions": "id name version task",
-    "product_tags": "sku product_id image_id label score model model_version origin",
+    "product_tags": "sku product_id image_id label score model model_version origin brand category",
     "product_detections": (
         "sku product_id image_id ordinal label score left top right bottom model model_version"
     ),
@@ -26,6 +26,11 @@ CONTRACT = {
         "sku product_id image_id label score area left top right bottom mask_key model model_version"
     ),
     "product_embeddings": "sku product_id image_id embedding width model model_version",
+    "product_details": (
+        "sku product_id title description brand category price currency parent_sku attributes created_at updated_at"
+    ),
+    "product_results": "sku product_id image_id model model_version finished_at",
+    "product_overrides": "sku product_id label accepted author created_at",
     "job_progress": (
         "job_id kind subject created_at state items pending leased retry done quarantined cancelled "
         "first_finished_at last_finished_at lane"

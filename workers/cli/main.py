@@ -27,6 +27,7 @@ from workers.cli import (
     models,
     orphans,
     plan,
+    readers,
     services,
     status,
     train,
@@ -47,7 +48,7 @@ app = typer.Typer(
 )
 for module in (
     *(services, ingest, worker, status, jobs, plan, doctor, models),
-    *(label, train, evaluate, trainer, backup, orphans, exporter, demo),
+    *(label, train, evaluate, trainer, backup, orphans, readers, exporter, demo),
 ):
     module.register(app)
 
