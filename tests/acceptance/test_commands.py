@@ -31,6 +31,7 @@ COMMANDS = (
     "status",
     "jobs",
     "plan",
+    "readers",
     "exporter",
     "models",
     "demo",

@@ -55,7 +55,7 @@ def test_every_command_and_option_exists(path: Path) -> None:
     lines = re.findall(r"^\s*(tagmill [^#\n`]+)", path.read_text(), re.MULTILINE)
     for line in (part.strip() for found in lines for part in found.split("&&")):
         words = line.removeprefix("tagmill ").split()
-        command = words[:2] if words[0] in ("models", "label", "jobs") else words[:1]
+        command = words[:2] if words[0] in ("models", "label", "jobs", "readers") else words[:1]
         result = CliRunner().invoke(app, [*command, "--help"], env={"COLUMNS": "200"})
         assert result.exit_code == 0, line
         options = [word.split("=")[0] for word in words if word.startswith("--") and word != "--"]

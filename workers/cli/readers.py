@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from secrets import token_urlsafe
 from typing import Annotated
+from urllib.parse import quote
 
+import sqlalchemy as sa
 import typer
 from rich.markup import escape
 
@@ -49,8 +51,7 @@ def add(
     if as_sql and as_json:
         raise typer.BadParameter("choose --sql or --json")
     engine, password = Runtime(settings()).engine, token_urlsafe(24)
-    url = engine.url.set(drivername="postgresql", username=name, password=password)
-    shown = url.render_as_string(hide_password=False)
+    shown = _url(engine.url, name, password)
     with engine.begin() as connection:
         if as_sql:
             for statement in catalog_readers.script(connection, name, password, timeout):
@@ -62,6 +63,8 @@ def add(
         return
     (err if as_sql else out).print(escape(shown), soft_wrap=True)
     err.print("the password is shown this once; `tagmill readers add` again makes another")
+    if as_sql:
+        err.print(f"run the SQL in the database {escape(str(engine.url.database))}", soft_wrap=True)
 
 
 @readers.command("list")
@@ -93,3 +96,9 @@ def remove(name: NameArgument, as_json: JsonFlag = False) -> None:
         print_json({"name": name, "removed": True})
     else:
         out.print(f"{escape(name)} is gone")
+
+
+def _url(ours: sa.URL, name: str, password: str) -> str:
+    """As any client of Postgres reads it. SQLAlchemy would leave spaces in a name as they are."""
+    made = ours.set(drivername="postgresql", username="NAME", password=password)
+    return made.render_as_string(hide_password=False).replace("NAME", quote(name, safe=""), 1)
