@@ -1,6 +1,10 @@
 -- Downstream SQL over millions of rows: indexes for what is asked by label, by brand and by time, views of products,
 -- results and people's word, and a comment on each column that needs one.
 
+-- Before any other lock and in this order, else an ingest or a worker under way and this would wait for each other.
+LOCK TABLE products IN SHARE MODE;
+LOCK TABLE work_items IN EXCLUSIVE MODE;
+
 -- The best scores first, so that a LIMIT ends before the many rows below the threshold. With the ids in it the planner
 -- has no reason to prefer reading the table, which goes wrong where a label stands at its end.
 CREATE INDEX ix_classifications_label ON classifications (label, score DESC) INCLUDE (model_version_id, image_id);

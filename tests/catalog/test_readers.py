@@ -124,6 +124,18 @@ def test_rights_survive_migrations_that_make_views_anew(engine: sa.Engine, name:
         rows(reader, f"SELECT * FROM {view}")
 
 
+def test_migrate_gives_lost_rights_again(engine: sa.Engine, name: str) -> None:
+    """As after a restore, whose dump holds no rights."""
+    reader = add(engine, name)
+    (group,) = rows(
+        reader, "SELECT rolname FROM pg_roles WHERE rolname ~ '^tagmill_' AND pg_has_role(oid, 'MEMBER')"
+    )
+    execute(engine, f'REVOKE SELECT ON product_tags FROM "{group[0]}"')
+    refused(reader, "SELECT * FROM product_tags")
+    migrate.upgrade(engine)
+    rows(reader, "SELECT * FROM product_tags")
+
+
 def test_adding_again_gives_a_new_password_and_timeout(engine: sa.Engine, name: str) -> None:
     before = add(engine, name)
     after = add(engine, name, timeout=7)
