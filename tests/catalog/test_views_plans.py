@@ -1,4 +1,4 @@
-"""Questions about one product, photo, label, brand, job or time go through indexes, however large the catalog is."""
+"""Questions about one product, photo, label, brand, job or time go through indexes."""
 
 from __future__ import annotations
 
@@ -18,13 +18,20 @@ QUESTIONS = {
     "product_tags WHERE image_id = 777": {"pk_classifications", "ix_product_images_image_id"},
     f"product_tags WHERE label = '{COMMON}' LIMIT 20": {"ix_classifications_label"},
     f"product_tags WHERE label = '{COMMON}' AND score > 0.95 LIMIT 20": {"ix_classifications_label"},
+    f"product_tags WHERE label = '{COMMON}' AND score > 0.95 ORDER BY score DESC LIMIT 20": {
+        "ix_classifications_label"
+    },
+    "product_tags WHERE sku = ANY(ARRAY(SELECT sku FROM product_details WHERE parent_sku = 'P-17'))": {
+        "ix_products_parent_sku",
+        "uq_products_sku",
+        "pk_classifications",
+    },
     f"product_tags WHERE label = '{RARE}'": {"ix_classifications_label", "ix_overrides_label"},
     f"product_tags WHERE brand = '{BRAND}' AND label = '{COMMON}'": {
         "ix_products_brand",
         "pk_classifications",
     },
     "product_detections WHERE sku = 'SKU-0000777'": {"uq_products_sku", "pk_detections"},
-    f"product_detections WHERE label = '{COMMON}' LIMIT 20": {"ix_detections_label"},
     "product_segments WHERE sku = 'SKU-0000777'": {"uq_products_sku", "pk_segments"},
     "product_embeddings WHERE sku = 'SKU-0000777'": {"uq_products_sku", "pk_embeddings"},
     "product_overrides WHERE sku = 'SKU-0000777'": {"uq_products_sku", "pk_overrides"},
