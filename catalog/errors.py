@@ -129,3 +129,11 @@ class AddressRefused(CatalogError):
 
 class NoAnswer(CatalogError):
     """Look at the other side: it could not be reached or did not answer in time, as the sentence says."""
+
+
+class ReaderRefused(CatalogError):
+    """Name another role: `tagmill readers list` shows those that Tagmill made; it touches no others."""
+
+
+class RoleRightsMissing(CatalogError):
+    """Have an administrator of Postgres run the SQL that the sentence names, or give the user CREATEROLE."""

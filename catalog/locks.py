@@ -10,8 +10,13 @@ import sqlalchemy as sa
 from psycopg2.errors import LockNotAvailable
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-_SWEEP, _UPLOADS, _VERSIONS, _EXPORTS = 7246646, 7246647, 7246649, 7246653
+_SCHEMA, _SWEEP, _UPLOADS, _VERSIONS, _EXPORTS = 7246645, 7246646, 7246647, 7246649, 7246653
 _SCHEDULES = {"retrain": 7246648, "reprocess": 7246650, "collect": 7246651, "statistics": 7246652}
+
+
+def hold_schema(connection: sa.Connection) -> None:
+    """Nobody else changes the schema, or who may read it, until the transaction ends; waits for whoever does."""
+    connection.execute(sa.text(f"SELECT pg_advisory_xact_lock({_SCHEMA})"))
 
 
 def try_sweep(connection: sa.Connection) -> bool:

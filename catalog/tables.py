@@ -66,7 +66,7 @@ class Product(Base):
     sku: Mapped[str] = mapped_column(unique=True)
     title: Mapped[str | None]
     description: Mapped[str | None]
-    brand: Mapped[str | None]
+    brand: Mapped[str | None] = mapped_column(index=True)
     category: Mapped[str | None] = mapped_column(index=True)
     price: Mapped[Decimal | None]
     currency: Mapped[str | None]
@@ -246,6 +246,7 @@ class WorkItem(Base):
         sa.Index("ix_work_items_lease", "lease_token", postgresql_where="state = 'leased'"),
         sa.Index("ix_work_items_expiry", "lease_expires_at", postgresql_where="state = 'leased'"),
         sa.Index("ix_work_items_quarantine", "error_code", postgresql_where="state = 'quarantined'"),
+        sa.Index("ix_work_items_finished", "finished_at", postgresql_where="state = 'done'"),
     )
 
 
@@ -272,6 +273,15 @@ class ClassificationRow(Base):
     rank: Mapped[int] = mapped_column(sa.SmallInteger)
     score: Mapped[float]
 
+    __table_args__ = (
+        sa.Index(
+            "ix_classifications_label",
+            "label",
+            sa.text("score DESC"),
+            postgresql_include=["model_version_id", "image_id"],
+        ),
+    )
+
 
 class DetectionRow(Base):
     """An object in a photo; the box is in pixels of the original photo."""
@@ -286,6 +296,8 @@ class DetectionRow(Base):
     top: Mapped[float]
     right: Mapped[float]
     bottom: Mapped[float]
+
+    __table_args__ = (sa.Index("ix_detections_label", "label", sa.text("score DESC")),)
 
 
 class SegmentRow(Base):
@@ -302,6 +314,8 @@ class SegmentRow(Base):
     right: Mapped[float]
     bottom: Mapped[float]
     mask_key: Mapped[str]
+
+    __table_args__ = (sa.Index("ix_segments_label", "label", sa.text("score DESC")),)
 
 
 class EmbeddingRow(Base):
@@ -344,7 +358,7 @@ class Override(Base):
 
     __tablename__ = "overrides"
     product_id: Mapped[int] = mapped_column(sa.ForeignKey("products.id"), primary_key=True)
-    label: Mapped[str] = mapped_column(primary_key=True)
+    label: Mapped[str] = mapped_column(primary_key=True, index=True)
     accepted: Mapped[bool]
     author: Mapped[str]
     created_at: Mapped[datetime] = _now()

@@ -54,12 +54,13 @@ def _of_photos(table: str, columns: str, *, joined: str = THRESHOLDS, counts: st
 
 
 _TAGS = f"""
-    SELECT r.*, 'model' AS origin FROM ({_of_photos("classifications", "r.label, r.score")}) r
+    SELECT r.*, 'model' AS origin, p.brand, p.category
+    FROM ({_of_photos("classifications", "r.label, r.score")}) r JOIN products p ON p.id = r.product_id
     WHERE NOT EXISTS (SELECT FROM overrides o WHERE o.product_id = r.product_id AND o.label = r.label)
 """
 _PEOPLES_TAGS = """
     SELECT p.sku, p.id AS product_id, NULL AS image_id, o.label, 1.0::real AS score, NULL AS model,
-           NULL AS model_version, 'person' AS origin
+           NULL AS model_version, 'person' AS origin, p.brand, p.category
     FROM overrides o JOIN products p ON p.id = o.product_id
     WHERE o.accepted AND o.product_id >= :first AND o.product_id < :end AND {meant}
 """
@@ -70,7 +71,15 @@ _MODEL: dict[str, Kind] = {"model": "text", "model_version": "integer"}
 
 ROWS: dict[What, Rows] = {
     "tags": Rows(
-        {**_PHOTO, "label": "text", "score": "real", **_MODEL, "origin": "text"},
+        {
+            **_PHOTO,
+            "label": "text",
+            "score": "real",
+            **_MODEL,
+            "origin": "text",
+            "brand": "text",
+            "category": "text",
+        },
         {"image": _TAGS, "product": _PEOPLES_TAGS},
     ),
     "detections": Rows(

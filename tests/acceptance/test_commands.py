@@ -34,6 +34,7 @@ COMMANDS = (
     "webhooks",
     "plan",
     "export",
+    "readers",
     "exporter",
     "models",
     "demo",

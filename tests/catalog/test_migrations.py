@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
 import pytest
@@ -18,7 +19,7 @@ from tests.catalog.shop import rows
 
 CONTRACT = {
     "serving_versions": "id name version task",
-    "product_tags": "sku product_id image_id label score model model_version origin",
+    "product_tags": "sku product_id image_id label score model model_version origin brand category",
     "product_detections": (
         "sku product_id image_id ordinal label score left top right bottom model model_version"
     ),
@@ -26,6 +27,11 @@ CONTRACT = {
         "sku product_id image_id label score area left top right bottom mask_key model model_version"
     ),
     "product_embeddings": "sku product_id image_id embedding width model model_version",
+    "product_details": (
+        "sku product_id title description brand category price currency parent_sku attributes created_at updated_at"
+    ),
+    "product_results": "sku product_id image_id model model_version finished_at",
+    "product_overrides": "sku product_id label accepted author created_at",
     "job_progress": (
         "job_id kind subject created_at state items pending leased retry done quarantined cancelled "
         "first_finished_at last_finished_at lane"
@@ -110,6 +116,28 @@ def test_migrators_that_start_at_once_all_succeed(empty: sa.Engine) -> None:
     ]
     errors = [migrator.communicate(timeout=60)[1] for migrator in migrators]
     assert [migrator.returncode for migrator in migrators] == [0, 0, 0], errors
+    assert migrate.current(empty) == migrate.head()
+
+
+INGEST = ("products ROW EXCLUSIVE", "work_items ROW EXCLUSIVE")
+SETTLE = ("work_items ROW SHARE", "detections ROW EXCLUSIVE", "classifications ROW EXCLUSIVE", INGEST[1])
+
+
+@pytest.mark.parametrize(("locks", "held"), [(INGEST, 1), (SETTLE, 1), (SETTLE, 2), (SETTLE, 3)])
+def test_indexes_are_made_beside_those_who_write(empty: sa.Engine, locks: tuple[str, ...], held: int) -> None:
+    """The migration waits for them, and never they for it and it for them."""
+    migrate.upgrade(empty, "0005")
+    taken = [sa.text("LOCK TABLE {} IN {} MODE".format(*lock.split(" ", 1))) for lock in locks]
+    with ThreadPoolExecutor(1) as pool, empty.connect() as writer:
+        for statement in taken[:held]:
+            writer.execute(statement)
+        migration = pool.submit(migrate.upgrade, empty)
+        while not rows(empty, "SELECT FROM pg_locks WHERE NOT granted AND locktype = 'relation'"):
+            assert not migration.done()
+        for statement in taken[held:]:
+            writer.execute(statement)
+        writer.commit()
+        migration.result()
     assert migrate.current(empty) == migrate.head()
 
 

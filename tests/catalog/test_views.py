@@ -125,7 +125,7 @@ def test_the_views_show_what_serves_of_every_task_in_photo_pixels(engine: sa.Eng
             predict(engine, image_id, version.id, prediction)
     edges = (1.0, 2.0, 3.0, 4.0)
     expected = {
-        "product_tags": ("A", product_id, image_id, "Bag", 0.75, "classify", 1, "model"),
+        "product_tags": ("A", product_id, image_id, "Bag", 0.75, "classify", 1, "model", None, None),
         "product_detections": ("A", product_id, image_id, 0, "Bag", 0.75, *edges, "detect", 1),
         "product_segments": (
             "A",

@@ -29,6 +29,7 @@ from workers.cli import (
     models,
     orphans,
     plan,
+    readers,
     schedule,
     services,
     status,
@@ -52,7 +53,7 @@ app = typer.Typer(
 )
 for module in (
     *(services, ingest, worker, status, top, jobs, failures, plan, schedule, doctor, models),
-    *(label, train, evaluate, trainer, export, webhooks, backup, orphans, exporter, demo),
+    *(label, train, evaluate, trainer, export, readers, webhooks, backup, orphans, exporter, demo),
 ):
     module.register(app)
 

@@ -1,0 +1,149 @@
+"""Readers: roles that may read the documented views of one database, and nothing else.
+
+Roles belong to the whole cluster, databases do not. So each database has a group of its own, which holds the rights;
+readers are its members.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+
+import sqlalchemy as sa
+from psycopg2.extensions import encrypt_password
+from psycopg2.sql import SQL, Composable, Identifier, Literal
+
+from catalog import roles
+from catalog.errors import ReaderRefused
+from catalog.locks import hold_schema
+
+VIEWS = (
+    "product_details",
+    "product_tags",
+    "product_detections",
+    "product_segments",
+    "product_embeddings",
+    "product_results",
+    "product_overrides",
+    "serving_versions",
+    "job_progress",
+    "failures",
+)
+CONNECTIONS = 8
+IDLE_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """A role of this database; `connections` are those it has open just now."""
+
+    name: str
+    statement_timeout: str
+    connections: int
+
+
+def add(connection: sa.Connection, name: str, password: str, timeout_seconds: int) -> bool:
+    """Make a reader, or give one that is there this password and timeout; True where it is new.
+
+    Raises ReaderRefused, RoleRightsMissing.
+    """
+    hold_schema(connection)
+    new = not roles.exists(connection, name)
+    statements = script(connection, name, password, timeout_seconds)
+    roles.run(connection, statements, "what `tagmill readers add` prints with --sql")
+    return new
+
+
+def remove(connection: sa.Connection, name: str) -> None:
+    """Drop a reader; what it has open may read nothing more. Raises ReaderRefused, RoleRightsMissing."""
+    if not roles.is_marked(connection, name, _place(connection).mark):
+        raise ReaderRefused(f"there is no reader {name!r} of this database; see `tagmill readers list`")
+    drop = roles.text(connection, SQL("DROP ROLE {}").format(Identifier(name)))
+    roles.run(connection, [drop], drop)
+
+
+def every(connection: sa.Connection) -> list[Reader]:
+    """The readers of this database by name."""
+    return [Reader(*row) for row in connection.execute(_READERS, {"mark": _place(connection).mark})]
+
+
+def script(connection: sa.Connection, name: str, password: str, timeout_seconds: int) -> list[str]:
+    """The statements that make a reader, for whoever may make roles; the password is in them as a hash only.
+
+    Raises ReaderRefused.
+    """
+    place, role = _place(connection), Identifier(name)
+    roles.check(connection, name, place.mark)
+    roles.check(connection, place.group, place.group_mark)
+    hashed = encrypt_password(password, name, scope=roles.driver(connection), algorithm="scram-sha-256")
+    login = SQL("ALTER ROLE {} LOGIN PASSWORD {} CONNECTION LIMIT {}")
+    limits = {
+        "default_transaction_read_only": "on",
+        "statement_timeout": f"{timeout_seconds}s",
+        "idle_in_transaction_session_timeout": f"{IDLE_SECONDS}s",
+    }
+    statements = [
+        *roles.made(connection, place.group, place.group_mark),
+        *place.grants(),
+        *roles.made(connection, name, place.mark),
+        login.format(role, Literal(hashed), Literal(CONNECTIONS)),
+        SQL("GRANT {} TO {}").format(Identifier(place.group), role),
+        *(SQL(f"ALTER ROLE {{}} SET {key} = {{}}").format(role, Literal(to)) for key, to in limits.items()),
+    ]
+    return [roles.text(connection, statement) for statement in statements]
+
+
+def grant_views(connection: sa.Connection) -> None:
+    """Let this database's readers read views that were made anew; nothing where it has none."""
+    place = _place(connection)
+    found = [view for view in sa.inspect(connection).get_view_names() if view in VIEWS]
+    if found and roles.is_marked(connection, place.group, place.group_mark):
+        roles.run(
+            connection, [roles.text(connection, place.select(found))], "`tagmill migrate` as the views' owner"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    database: str
+    schema: str
+
+    @property
+    def group(self) -> str:
+        name = f"tagmill_reader_{self.database}"
+        if len(name.encode()) <= roles.LONGEST_NAME:
+            return name
+        return f"tagmill_reader_{sha256(name.encode()).hexdigest()[:40]}"
+
+    @property
+    def group_mark(self) -> str:
+        return f"Tagmill's group of readers of database {self.database}"
+
+    @property
+    def mark(self) -> str:
+        return f"Tagmill's reader of database {self.database}"
+
+    def grants(self) -> Iterator[Composable]:
+        """Everybody has the first two, unless an administrator took them away."""
+        for right, name in (("CONNECT ON DATABASE", self.database), ("USAGE ON SCHEMA", self.schema)):
+            yield SQL(f"GRANT {right} {{}} TO {{}}").format(Identifier(name), Identifier(self.group))
+        yield self.select(VIEWS)
+
+    def select(self, views: Iterable[str]) -> Composable:
+        named = SQL(", ").join(Identifier(self.schema, view) for view in views)
+        return SQL("GRANT SELECT ON {} TO {}").format(named, Identifier(self.group))
+
+
+def _place(connection: sa.Connection) -> _Place:
+    return _Place(*connection.execute(sa.text("SELECT current_database(), current_schema()")).one())
+
+
+_READERS = sa.text(
+    """
+    SELECT rolname,
+           (SELECT split_part(set, '=', 2) FROM unnest(rolconfig) set WHERE set LIKE 'statement_timeout=%'),
+           (SELECT count(*) FROM pg_stat_activity WHERE usesysid = r.oid)
+    FROM pg_roles r WHERE shobj_description(r.oid, 'pg_authid') = :mark ORDER BY rolname
+    """
+)
