@@ -189,6 +189,27 @@ MUTATIONS = (
         "            str(SHORTEN_DELAYS",
         "tests/catalog/test_ledger.py::test_work_that_became_due_in_the_future_is_due_after_a_sweep",
     ),
+    Mutation(
+        "a promotion behind an ingest's back",
+        "catalog/promotion.py",
+        "    locks.nothing_is_planned(connection)\n",
+        "",
+        "tests/catalog/test_promotion.py::test_a_promotion_waits_for_the_commit_of_an_ingest_and_sees_its_photos",
+    ),
+    Mutation(
+        "a night without an end",
+        "catalog/ledger.py",
+        "            connection.execute(CLOSE_WINDOWS)",
+        "            str(CLOSE_WINDOWS)",
+        "tests/catalog/test_windows.py::test_at_the_end_of_its_window_a_job_is_paused_and_goes_on_in_the_next",
+    ),
+    Mutation(
+        "a pace that other batches outrun",
+        "catalog/ledger.py",
+        "paced=False)\n                wanted",
+        "paced=True)\n                wanted",
+        "tests/catalog/test_windows.py::test_what_is_held_to_a_pace_fills_no_other_batch",
+    ),
 )
 
 
