@@ -11,8 +11,6 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
-from psycopg2.errors import UndefinedTable
-from sqlalchemy.exc import ProgrammingError
 
 from catalog.outcomes import Stored
 from models.predictions import Classification, Detections, Embedding, Prediction, Segmentation
@@ -118,12 +116,9 @@ _TELL_ENDED = sa.text(
 
 
 def labels_seen(connection: sa.Connection, stored: Sequence[Stored]) -> None:
-    """Watched labels that serving versions gave to photos, above their threshold: each photo and label once.
-
-    In a database older than webhooks it does nothing.
-    """
+    """Watched labels that serving versions gave to photos, above their threshold: each photo and label once."""
     given = [(result.key, label, score) for result in stored for label, score in _labels(result.prediction)]
-    watched = _watched(connection) if given else set()
+    watched = set(connection.scalars(_WATCHED)) if given else set()
     if hits := [hit for hit in given if hit[1] in watched]:
         parameters = {
             "image_ids": [key.image_id for key, _, _ in hits],
@@ -142,20 +137,8 @@ def _labels(prediction: Prediction) -> list[tuple[str, float]]:
             return []
 
 
-def _watched(connection: sa.Connection) -> set[str]:
-    try:
-        return set(connection.scalars(_WATCHED))
-    except ProgrammingError as error:
-        if not isinstance(error.orig, UndefinedTable):
-            raise
-        connection.execute(sa.text("ROLLBACK TO SAVEPOINT watched"))
-        return set()
-
-
-# One round trip, savepoint and all: every settlement asks this.
-_WATCHED = sa.text(
-    "SAVEPOINT watched; SELECT DISTINCT unnest(labels) FROM webhooks WHERE 'label.seen' = ANY(events)"
-)
+# Every settlement asks this.
+_WATCHED = sa.text("SELECT DISTINCT unnest(labels) FROM webhooks WHERE 'label.seen' = ANY(events)")
 
 # Ordered, so that two who tell of the same photos do not wait for each other.
 _TELL_SEEN = sa.text(

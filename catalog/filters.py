@@ -17,7 +17,8 @@ ATTRIBUTE = "attributes."
 DIGITS = 100  # before or behind the point; Postgres takes more, but not any number of them
 OPERATORS = {"=", "!=", "~", "<", "<=", ">", ">="}
 _FORM = re.compile(r"\s*(?P<field>[^=!~<>]+?)\s*(?P<operator>!=|<=|>=|[=~<>])\s*(?P<value>.*?)\s*", re.DOTALL)
-_NUMERAL = r"^\s*-?[0-9]{1,50}(\.[0-9]{0,50})?\s*$"
+_BLANK = r"[ \t\n\r\f\v]*"  # what a cast to numeric passes over; \s knows more
+_NUMERAL = rf"^{_BLANK}-?[0-9]{{1,50}}(\.[0-9]{{0,50}})?{_BLANK}$"
 EXAMPLES = "such as 'brand=Acme', 'category=Shoes|Boots', 'price<20' or 'title~summer'"
 
 
@@ -98,9 +99,14 @@ def parse(texts: Sequence[str]) -> Filter:
     return Filter(tuple(_condition(text) for text in texts))
 
 
+def _is_text(text: str) -> bool:
+    """Whether Postgres takes it: no NUL, no bytes that were no UTF-8."""
+    return not any(c == "\0" or "\ud800" <= c <= "\udfff" for c in text)
+
+
 def _condition(text: str) -> Condition:
     found = _FORM.fullmatch(text)
-    if not found or "\0" in text:
+    if not found or not _is_text(text):
         raise BadFilter(f"{text!r} is no condition: write FIELD, an operator and a value, {EXAMPLES}")
     field, operator, value = found["field"], found["operator"], found["value"]
     known = (*TEXTS, *NUMBERS, *TIMES)

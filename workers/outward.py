@@ -23,6 +23,7 @@ from urllib3.util import parse_url
 from catalog.errors import AddressRefused, NoAnswer
 
 CONNECT_SECONDS, TOTAL_SECONDS = 5.0, 15.0
+SENTENCE = 300  # characters of an error that the other side may have written
 ANSWER_BYTES = 4096  # read of an answer; the rest is left unread
 
 _NO_URL = "no URL of the kind https://host/path"  # which is not shown: it may hold a password
@@ -177,4 +178,4 @@ def printable(text: str) -> str:
 
 def _sentence(error: Exception) -> str:
     text = (isinstance(error, OSError) and error.strerror) or str(error)
-    return printable(text) or type(error).__name__
+    return printable(text)[:SENTENCE] or type(error).__name__

@@ -14,16 +14,16 @@ log = structlog.get_logger()
 
 
 def sweep(ledger: Ledger, publisher: Publisher) -> None:
-    """Take back expired leases, end cancelled jobs, publish what is due and carried by no message, tell what ended."""
+    """Take back expired leases, end cancelled jobs, tell what ended, publish what is due and carried by no message."""
     swept = ledger.sweep()
+    ended = end_jobs(ledger)  # before Redis is asked, which may be away
     published = publisher.recover_lost()
-    ended = end_jobs(ledger)
     if published or ended or swept != Swept():
         log.info("swept", **asdict(swept), published=published, ended=ended)
 
 
 def end_jobs(ledger: Ledger) -> int:
-    """`Ledger.end_jobs`, whose trouble, as in a database older than webhooks, disturbs no sweep."""
+    """`Ledger.end_jobs`, whose trouble disturbs no sweep."""
     try:
         return ledger.end_jobs()
     except SQLAlchemyError as error:

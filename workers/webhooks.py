@@ -21,7 +21,7 @@ from workers.outward import Answer, post, printable
 log = structlog.get_logger()
 
 THREADS = 8
-TURN_SECONDS = 2.0
+TURN_SECONDS, REST_SECONDS = 2.0, 10.0
 GONE = 410
 
 
@@ -69,10 +69,14 @@ def trial(webhook: webhooks.Webhook) -> Delivery:
 class Dispatcher:
     """Makes due deliveries in a few threads, one at a time for each webhook, so that a slow one holds up no other."""
 
-    def __init__(self, engine: sa.Engine, inside: Collection[str]) -> None:
+    def __init__(
+        self, engine: sa.Engine, inside: Collection[str], *, rest_seconds: float = REST_SECONDS
+    ) -> None:
         self._engine = engine
         self._inside = inside
+        self._rest_seconds = rest_seconds
         self._busy: set[int] = set()
+        self._rests: dict[int, float] = {}  # those that did not take what they were told last, and until when
         self._lock = threading.Lock()
 
     def look(self, *over: int) -> None:
@@ -81,8 +85,10 @@ class Dispatcher:
             self._busy.difference_update(over)
             if len(self._busy) == THREADS:
                 return
+            now = time.monotonic()
+            resting = {webhook for webhook, until in self._rests.items() if until > now}
             with self._engine.begin() as connection:
-                due = webhooks.take_due(connection, THREADS - len(self._busy), busy=self._busy)
+                due = webhooks.take_due(connection, THREADS - len(self._busy), busy=self._busy | resting)
             self._busy |= {delivery.webhook_id for delivery in due}
         for delivery in due:
             # A daemon: a host that ends waits for nobody; the delivery is made again.
@@ -119,13 +125,16 @@ class Dispatcher:
         end = time.monotonic() + TURN_SECONDS
         due = [first]
         while due:
-            self._attempt(due[0])
+            if not self._attempt(due[0]):
+                self._rests[first.webhook_id] = time.monotonic() + self._rest_seconds
+                return
             if time.monotonic() > end:
                 return
             with self._engine.begin() as connection:
                 due = webhooks.take_due(connection, of=first.webhook_id)
 
-    def _attempt(self, delivery: Delivery) -> None:
+    def _attempt(self, delivery: Delivery) -> bool:
+        """Whether the webhook has it now."""
         gone = False
         try:
             answer = send(delivery, self._inside)
@@ -139,3 +148,4 @@ class Dispatcher:
                 webhooks.failed(connection, delivery, reason, for_good=gone)
         if reason is not None:
             log.warning("webhook not told", webhook=delivery.webhook_id, told=delivery.event, reason=reason)
+        return reason is None

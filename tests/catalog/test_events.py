@@ -212,6 +212,14 @@ def test_a_job_that_is_reopened_at_this_moment_does_not_end(engine: sa.Engine) -
     assert rows(engine, "SELECT ended_at FROM jobs") == [(None,)]
 
 
+def test_a_job_that_was_reopened_since_it_was_looked_at_does_not_end(engine: sa.Engine) -> None:
+    """The second look: what was committed between the first one and its lock is open."""
+    images, version = add_images(engine, 1), add_version(engine).id
+    job = close(engine, plan(engine, images, version))
+    with engine.begin() as connection:
+        assert connection.scalars(events._END, {"jobs": [job]}).all() == []
+
+
 def test_ended_jobs_are_not_looked_at(engine: sa.Engine) -> None:
     execute(
         engine,
@@ -352,13 +360,19 @@ def test_a_settle_asks_once_for_webhooks_and_never_where_no_label_was_given(engi
     assert told(engine) == []
 
 
-def test_a_database_older_than_webhooks_disturbs_no_settle(engine: sa.Engine) -> None:
-    execute(engine, "DROP TABLE webhook_deliveries, webhooks")
-    (image,), version = add_images(engine, 1), add_version(engine).id
-    plan(engine, [image], version)
-    settle(engine, [image], stored(image, version))
+def test_a_webhook_that_is_removed_at_this_moment_fails_no_settle(engine: sa.Engine) -> None:
+    images, version = add_images(engine, 1), add_version(engine).id
+    watching = listen(engine, Event.LABEL_SEEN, labels=["Shirt"])
+    plan(engine, images, version)
+    with ThreadPoolExecutor(1) as pool:
+        with engine.begin() as connection:
+            webhooks.remove(connection, watching)
+            settled = pool.submit(settle, engine, images, stored(images[0], version))
+            with pytest.raises(TimeoutError):
+                settled.result(timeout=0.5)
+        settled.result(timeout=10)
+    assert told(engine) == []
     assert rows(engine, "SELECT state FROM work_items") == [("done",)]
-    assert rows(engine, "SELECT count(*) FROM classifications") == [(2,)]
 
 
 def test_what_the_fence_refuses_is_not_told(engine: sa.Engine) -> None:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from catalog.errors import BadFilter
 from catalog.filters import Filter, parse
-from tests.catalog.shop import add_images, add_product, execute
+from tests.catalog.shop import add_images, add_product, execute, rows
 
 PRODUCTS: dict[str, dict[str, Any]] = {
     "A": {"brand": "Acme", "category": "Shoes", "price": 9.99, "title": "100% wool_sock"},
@@ -41,6 +41,24 @@ def meant(engine: sa.Engine, *conditions: str) -> str:
     """
     with engine.connect() as connection:
         return "".join(connection.scalars(sa.text(query), parameters))
+
+
+def test_numbers_with_blanks_that_postgres_does_not_know_are_no_numbers(engine: sa.Engine) -> None:
+    for sku, value in (("thin", "5\u2003"), ("none", "\u00a05"), ("tab", "\t5 "), ("odd", "5 5")):
+        add_product(engine, sku, add_images(engine, 1))
+        execute(
+            engine,
+            "UPDATE products SET attributes = jsonb_build_object('w', CAST(:value AS text)) WHERE sku = :sku",
+            sku=sku,
+            value=value,
+        )
+    meant, parameters = parse(["attributes.w<9"]).of_product()
+    assert rows(engine, f"SELECT sku FROM products p WHERE {meant}", **parameters) == [("tab",)]
+
+
+def test_bytes_that_were_no_text_are_refused() -> None:
+    with pytest.raises(BadFilter, match="is no condition"):
+        parse(["brand=\udcff"])
 
 
 @pytest.mark.parametrize(

@@ -190,6 +190,20 @@ MUTATIONS = (
         "tests/catalog/test_ledger.py::test_work_that_became_due_in_the_future_is_due_after_a_sweep",
     ),
     Mutation(
+        "a job ends that was reopened",
+        "catalog/events.py",
+        "WHERE j.id = ANY(CAST(:jobs AS bigint[])) AND {_OVER} RETURNING",
+        "WHERE j.id = ANY(CAST(:jobs AS bigint[])) RETURNING",
+        "tests/catalog/test_events.py::test_a_job_that_was_reopened_since_it_was_looked_at_does_not_end",
+    ),
+    Mutation(
+        "a webhook that goes takes a settlement with it",
+        "catalog/events.py",
+        "ORDER BY s.image_id, s.label, w.id FOR KEY SHARE OF w",
+        "ORDER BY s.image_id, s.label, w.id",
+        "tests/catalog/test_events.py::test_a_webhook_that_is_removed_at_this_moment_fails_no_settle",
+    ),
+    Mutation(
         "a promotion behind an ingest's back",
         "catalog/promotion.py",
         "    locks.nothing_is_planned(connection)\n",

@@ -188,17 +188,6 @@ def test_a_sweep_brings_back_what_a_dead_worker_held_and_what_a_flushed_queue_lo
     assert states(engine) == {"done": 8}
 
 
-def test_a_sweep_goes_on_in_a_database_older_than_webhooks(engine: sa.Engine) -> None:
-    images, version = add_images(engine, 2), add_version(engine).id
-    plan(engine, images, version)
-    execute(engine, "DROP TABLE webhook_deliveries, webhooks")
-    execute(engine, "DROP INDEX ix_jobs_unended")
-    execute(engine, "ALTER TABLE jobs RENAME ended_at TO not_there_yet")
-    queue, ledger = ListQueue(), make_ledger(engine)
-    sweep(ledger, make_publisher(ledger, queue))
-    assert images_in(queue) == images
-
-
 def test_a_sweep_tells_what_ended(engine: sa.Engine) -> None:
     plan(engine, [], add_version(engine).id)
     execute(engine, "UPDATE jobs SET closed_at = now()")

@@ -68,7 +68,7 @@ def until(condition: Callable[[], bool]) -> None:
 
 @pytest.fixture
 def dispatcher(engine: sa.Engine) -> Dispatcher:
-    return Dispatcher(engine, INSIDE)
+    return Dispatcher(engine, INSIDE, rest_seconds=0)
 
 
 def documented_verify() -> Callable[[str, dict[str, str], bytes], bool]:
@@ -250,6 +250,15 @@ def test_a_webhook_removed_during_its_request_disturbs_nobody(
     owe(engine, webhook)
     dispatcher.flush(10)
     assert found(engine) == []
+
+
+def test_an_endpoint_that_refuses_has_a_rest(engine: sa.Engine) -> None:
+    """However many deliveries are due to it: each host asks it now and then, not thousands of times."""
+    owe(engine, add(engine, "http://127.0.0.1:1/"), 50)
+    dispatcher = Dispatcher(engine, {"127.0.0.1"})
+    for _ in range(5):
+        dispatcher.flush(5)
+    assert rows(engine, "SELECT sum(attempts) FROM webhook_deliveries") == [(1,)]
 
 
 def test_old_deliveries_are_pruned(engine: sa.Engine, receiver: Receiver, dispatcher: Dispatcher) -> None:
