@@ -8,7 +8,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 
 from catalog.errors import JobCancelled, JobInOtherState, UnknownJob
-from catalog.jobs import JobState
+from catalog.jobs import Bounds, JobState
 from catalog.tables import Job
 
 Action = Literal["pause", "resume", "cancel"]
@@ -40,11 +40,10 @@ def act(connection: sa.Connection, job_id: int, action: Action) -> None:
     _hold(connection, job_id, held, pause_at=None)  # a person's word ends its time window
 
 
-def limit(
-    connection: sa.Connection, job_id: int, *, pause_at: datetime | None = None, pace: float | None = None
-) -> None:
-    """Let a job run until `pause_at`, then pause it; and work off `pace` photos a second at most."""
-    connection.execute(sa.update(Job).where(Job.id == job_id).values(pause_at=pause_at, pace=pace))
+def bound(connection: sa.Connection, job_id: int, bounds: Bounds) -> bool:
+    """Set the bounds of a job, unless a person has paused or cancelled it; returns whether they are set."""
+    free = sa.update(Job).where(Job.id == job_id, Job.held.is_(None))
+    return bool(connection.execute(free.values(pause_at=bounds.pause_at, pace=bounds.pace)).rowcount)
 
 
 def reopen_windows(connection: sa.Connection, pause_at: datetime) -> list[int]:

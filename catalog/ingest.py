@@ -24,6 +24,7 @@ from catalog.acceptance import Taken, accept, forget_errors, known_photos, recor
 from catalog.asset_store import CONTENT_TYPES, AssetStore, image_key
 from catalog.error_report import ErrorReport
 from catalog.intake import NewPhoto, Refused, take
+from catalog.jobs import UNBOUND, Bounds
 from catalog.ledger import Lane
 from catalog.locks import uploading
 from catalog.manifests import Manifest, Row, RowError
@@ -111,6 +112,7 @@ class Ingest:
         *,
         threads: int = 8,
         lane: Lane = "backlog",
+        bounds: Bounds = UNBOUND,
         span: Callable[..., AbstractContextManager[None]] = lambda *_, **__: nullcontext(),
     ) -> None:
         """`span(name, **attributes)` is entered around the upload and commit of each batch."""
@@ -122,6 +124,7 @@ class Ingest:
         self._publish = publish
         self._threads = threads
         self._lane: Lane = lane
+        self._bounds = bounds
         self._span = span
 
     def run(
@@ -141,7 +144,7 @@ class Ingest:
         place = _place(manifest.location)
         if not dry_run:
             with self._engine.begin() as connection:
-                summary.job_id = jobs.create(connection, "ingest", place, self._lane)
+                summary.job_id = jobs.create(connection, "ingest", place, self._lane, self._bounds)
         try:
             self._take_all(manifest, report, summary, dry_run, on_progress)
         except BaseException:

@@ -25,6 +25,17 @@ RATE_SECONDS = 5.0  # a shorter span holds a batch or two, and says little
 
 
 @dataclass(frozen=True, slots=True)
+class Bounds:
+    """A job is paused at `pause_at`, and works off `pace` photos a second at most."""
+
+    pause_at: datetime | None = None
+    pace: float | None = None
+
+
+UNBOUND = Bounds()
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """A row of the view `job_progress`: work items by state."""
 
@@ -110,13 +121,17 @@ class Failure:
     reason: str
 
 
-def create(connection: sa.Connection, kind: JobKind, subject: str, lane: Lane = "backlog") -> int:
+def create(
+    connection: sa.Connection, kind: JobKind, subject: str, lane: Lane = "backlog", bounds: Bounds = UNBOUND
+) -> int:
     """Open a job; work may be added until `close`. An ingest or export of the same that was killed is closed."""
     if kind in ("ingest", "export"):
         killed = sa.update(Job).where(Job.kind == kind, Job.subject == subject, Job.closed_at.is_(None))
         connection.execute(killed.values(closed_at=sa.func.now(), summary={"interrupted": True}))
     return connection.execute(
-        sa.insert(Job).values(kind=kind, subject=subject, lane=lane).returning(Job.id)
+        sa.insert(Job)
+        .values(kind=kind, subject=subject, lane=lane, pause_at=bounds.pause_at, pace=bounds.pace)
+        .returning(Job.id)
     ).scalar_one()
 
 
@@ -227,7 +242,7 @@ def plan_existing(
     `skus` and `products` narrow it to the photos of these; `limit` to the first so many photos.
     """
     job_id = create(connection, "process", subject, lane)
-    added = add_existing(connection, job_id, version_id, skus, limit, products=products)
+    added = add_existing(connection, job_id, [version_id], skus, limit, products=products)
     close(connection, job_id, {"photos": added})
     return job_id, added
 
@@ -235,15 +250,15 @@ def plan_existing(
 def add_existing(
     connection: sa.Connection,
     job_id: int,
-    version_id: int,
+    version_ids: Sequence[int],
     skus: Sequence[str] = (),
     limit: int | None = None,
     *,
     products: Filter | None = None,
 ) -> int:
-    """Add the photos that are there and lack the version to a job, as `plan_existing`; returns how many."""
+    """Add the photos that are there and lack a version to a job, as `plan_existing`; returns how many items."""
     meant, parameters = (products or Filter()).of_image("i.id")
-    narrowed = {"job_id": job_id, "version_id": version_id, "skus": list(skus), "limit": limit}
+    narrowed = {"job_id": job_id, "version_ids": list(version_ids), "skus": list(skus), "limit": limit}
     statement = sa.text(_PLAN_EXISTING.format(stale=_STALE.format(meant=meant)))
     return connection.execute(statement, {**parameters, **narrowed}).rowcount
 
@@ -263,14 +278,14 @@ def stale(connection: sa.Connection, version_id: int, products: Filter | None = 
     meant, parameters = (products or Filter()).of_image("i.id")
     photos = connection.scalar(sa.text(f"SELECT count(*) FROM images i WHERE {meant}"), parameters)
     found = sa.text(f"SELECT count(*) {_STALE.format(meant=meant)}")
-    lacking = connection.scalar(found, {**parameters, "version_id": version_id, "skus": []})
+    lacking = connection.scalar(found, {**parameters, "version_ids": [version_id], "skus": []})
     return int(photos or 0), int(lacking or 0)
 
 
-# Photos that the version has not seen, and is not about to see.
+# Photos that a version has not seen, and is not about to see. Locked in the order in which an ingest plans.
 _STALE = f"""
-    FROM images i
-    WHERE NOT EXISTS (SELECT FROM work_items w WHERE w.image_id = i.id AND w.model_version_id = :version_id
+    FROM images i CROSS JOIN unnest(CAST(:version_ids AS bigint[])) v (id)
+    WHERE NOT EXISTS (SELECT FROM work_items w WHERE w.image_id = i.id AND w.model_version_id = v.id
                       AND NOT {GIVEN_UP.format(item="w")})
       AND (cardinality(CAST(:skus AS text[])) = 0 OR EXISTS (
           SELECT FROM product_images pi JOIN products p ON p.id = pi.product_id
@@ -280,7 +295,7 @@ _STALE = f"""
 
 _PLAN_EXISTING = f"""
     INSERT INTO work_items (image_id, model_version_id, job_id)
-    SELECT i.id, :version_id, :job_id {{stale}}
-    ORDER BY i.id LIMIT :limit
+    SELECT i.id, v.id, :job_id {{stale}}
+    ORDER BY i.id, v.id LIMIT :limit
     {ANEW}
 """

@@ -93,7 +93,7 @@ PUBLISH = sa.text(
     """
 )
 
-# Of one job, `photos` at most, each with all of its items.
+# Of one job, `photos` at most, each with all of its items: by their key, also while the statistics know no such job.
 PUBLISH_PHOTOS = sa.text(
     f"""
     WITH next AS (
@@ -103,21 +103,30 @@ PUBLISH_PHOTOS = sa.text(
             LIMIT :photos * (SELECT count(*) FROM model_versions)
         ) items GROUP BY image_id ORDER BY image_id LIMIT :photos
     ), due AS (
-        SELECT ctid FROM work_items
-        WHERE image_id IN (SELECT image_id FROM next) AND job_id = :job AND {_DUE} AND published_at IS NULL
-        FOR UPDATE SKIP LOCKED
+        SELECT w.ctid FROM next CROSS JOIN LATERAL (
+            SELECT ctid FROM work_items
+            WHERE image_id = next.image_id AND job_id + 0 = :job AND {_DUE} AND published_at IS NULL
+            ORDER BY model_version_id LIMIT 1000 FOR UPDATE SKIP LOCKED
+        ) w
     ) {_PUBLISH}
     """
 )
 
-# How many photos a job with a pace may have now. What it did not use in a minute is lost: a pause is not made up for.
+# How many photos a job with a pace may have now; none before a second's worth is due, or messages would be tiny. What
+# it did not use in a minute is lost: a pause is not made up for. By the clock, since another transaction that began
+# later may have been here; and a clock that was set back is taken as it is.
 ALLOW = sa.text(
     """
-    WITH allowed AS (
-        SELECT id, pace, greatest(coalesce(paced_at, now()), now() - interval '1 minute') AS since
-        FROM jobs WHERE id = :job FOR NO KEY UPDATE SKIP LOCKED
+    WITH mine AS (
+        SELECT id, pace, paced_at, clock_timestamp() AS at FROM jobs WHERE id = :job FOR NO KEY UPDATE SKIP LOCKED
+    ), allowed AS (
+        SELECT id, pace, at, greatest(least(coalesce(paced_at, at), at),
+                                      at - greatest(60, 2 / pace) * interval '1 second') AS since
+        FROM mine
     ), counted AS (
-        SELECT id, since, pace, least(:most, floor(extract(epoch FROM now() - since) * pace))::int AS photos
+        SELECT id, since, pace,
+               CASE WHEN at - since < interval '1 second' THEN 0
+                    ELSE least(:most, floor(extract(epoch FROM at - since) * pace)) END::int AS photos
         FROM allowed
     )
     UPDATE jobs j SET paced_at = c.since + c.photos / c.pace * interval '1 second'

@@ -78,14 +78,15 @@ class Turn:
         return found
 
 
-_HOLDS_TURN = sa.text(
-    """
+# Looked at, not taken: whoever has a turn just now must not be kept from it.
+_OF_LOCK = """
     SELECT EXISTS (
-        SELECT FROM pg_locks WHERE locktype = 'advisory' AND classid = 0 AND objid = :key AND objsubid = 1
-        AND pid = pg_backend_pid() AND granted
+        SELECT FROM pg_locks WHERE locktype = 'advisory' AND classid = 0 AND objid = :key AND objsubid = 1 AND granted
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) {whose}
     )
-    """
-)
+"""
+_HELD = sa.text(_OF_LOCK.format(whose=""))
+_HOLDS_TURN = sa.text(_OF_LOCK.format(whose="AND pid = pg_backend_pid()"))
 
 
 @contextmanager
@@ -110,8 +111,7 @@ def turn(engine: sa.Engine, schedule: str) -> Iterator[Turn | None]:
 
 def nobody_at(connection: sa.Connection, schedule: str) -> bool:
     """Whether no process does what a schedule asks just now."""
-    key = {"key": _SCHEDULES[schedule]}
-    return bool(connection.scalar(sa.text("SELECT pg_try_advisory_xact_lock(:key)"), key))
+    return not connection.scalar(_HELD, {"key": _SCHEDULES[schedule]})
 
 
 @contextmanager

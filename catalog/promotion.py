@@ -133,14 +133,17 @@ def _what_is_missing(version: Version, serving: Version, missing: Gaps) -> str:
     )
 
 
-# What the serving version could not do itself is no loss.
+# What the serving version could not do itself is no loss. A failure of a cancelled job is given up, to be planned anew.
 _GAPS = sa.text(
     """
     SELECT CASE WHEN w.state IN ('pending', 'leased', 'retry') THEN 'waiting'
-                WHEN w.state = 'quarantined' THEN 'failed' ELSE 'unasked' END AS state,
-           CASE WHEN w.state = 'quarantined' THEN w.error_code END AS code, count(*) AS photos
+                WHEN w.state = 'quarantined' AND j.held IS DISTINCT FROM 'cancelled' THEN 'failed'
+                ELSE 'unasked' END AS state,
+           CASE WHEN w.state = 'quarantined' AND j.held IS DISTINCT FROM 'cancelled' THEN w.error_code END AS code,
+           count(*) AS photos
     FROM work_items s
     LEFT JOIN work_items w ON w.image_id = s.image_id AND w.model_version_id = :version_id
+    LEFT JOIN jobs j ON j.id = w.job_id
     WHERE s.model_version_id = :serving_id AND s.state IN ('done', 'pending', 'leased', 'retry')
       AND w.state IS DISTINCT FROM 'done'
     GROUP BY 1, 2

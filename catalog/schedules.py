@@ -1,4 +1,4 @@
-"""What is due at certain times, each time once, whoever hears of it and how often."""
+"""What is due at certain times, each time once, whoever hears of it and how often: the row is there before the work."""
 
 from __future__ import annotations
 
@@ -29,24 +29,27 @@ def newest(connection: sa.Connection) -> dict[str, Run]:
     return {row.schedule: Run(**row._mapping) for row in connection.execute(_NEWEST)}
 
 
-def begin(
+def note(
     connection: sa.Connection, schedule: str, kind: JobKind, scheduled_for: datetime, subject: str
-) -> int | None:
-    """The job of this time, to be done now; None where it is over, or was given up.
-
-    A job left open belonged to a process that died, so its successor goes on with it: call this under a lock that no
-    living process would let you have.
-    """
+) -> None:
+    """Remember that this time is due, as an open job, unless it is known already. Nothing is begun by that."""
     key = {"schedule": schedule, "scheduled_for": scheduled_for}
-    if connection.execute(_CLAIM, key).rowcount:
+    if connection.execute(_NOTE, key).rowcount:
         job_id = jobs.create(connection, kind, subject)
         connection.execute(_NAME_JOB, {**key, "job_id": job_id})
-        return job_id
-    row = connection.execute(_LEFT_BEHIND, key).one_or_none()
+
+
+def begin(connection: sa.Connection, schedule: str, scheduled_for: datetime) -> int | None:
+    """The job of a time that was noted, to be done now; None where it is over, or was given up.
+
+    It may have been begun by a process that died: call this under a lock that no living process would let you have.
+    """
+    key = {"schedule": schedule, "scheduled_for": scheduled_for}
+    row = connection.execute(_OPEN_RUN, key).one_or_none()
     if row is None:
         return None
     if row.attempts < MOST_ATTEMPTS:
-        connection.execute(_COUNT, key)
+        connection.execute(_COUNT, {**key, "by": 1})
         return int(row.job_id)
     jobs.close(
         connection,
@@ -56,14 +59,20 @@ def begin(
     return None
 
 
+def give_back(connection: sa.Connection, schedule: str, scheduled_for: datetime) -> None:
+    """It was begun, and was stopped for nobody's fault: that counts for nothing."""
+    connection.execute(_COUNT, {"schedule": schedule, "scheduled_for": scheduled_for, "by": -1})
+
+
 def left_behind(connection: sa.Connection, schedule: str) -> list[datetime]:
     """Times whose job is still open."""
     return list(connection.scalars(_OPEN, {"schedule": schedule}))
 
 
-_CLAIM = sa.text(
+_NOTE = sa.text(
     """
-    INSERT INTO scheduled_runs (schedule, scheduled_for) VALUES (:schedule, :scheduled_for) ON CONFLICT DO NOTHING
+    INSERT INTO scheduled_runs (schedule, scheduled_for, attempts) VALUES (:schedule, :scheduled_for, 0)
+    ON CONFLICT DO NOTHING
     """
 )
 
@@ -72,10 +81,13 @@ _NAME_JOB = sa.text(
 )
 
 _COUNT = sa.text(
-    "UPDATE scheduled_runs SET attempts = attempts + 1 WHERE schedule = :schedule AND scheduled_for = :scheduled_for"
+    """
+    UPDATE scheduled_runs SET attempts = attempts + :by
+    WHERE schedule = :schedule AND scheduled_for = :scheduled_for
+    """
 )
 
-_LEFT_BEHIND = sa.text(
+_OPEN_RUN = sa.text(
     """
     SELECT r.job_id, r.attempts FROM scheduled_runs r JOIN jobs j ON j.id = r.job_id
     WHERE r.schedule = :schedule AND r.scheduled_for = :scheduled_for AND j.closed_at IS NULL FOR UPDATE OF r

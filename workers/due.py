@@ -24,6 +24,10 @@ class Stopped(Exception):
     """Go on with it later: it was asked to stop, killed, or could not reach a service."""
 
 
+class Killed(Stopped):
+    """Something killed it, such as want of memory: that counts as a beginning, or it would go on for ever."""
+
+
 @dataclass(frozen=True, slots=True)
 class Turn:
     """One time that is due: the job it is, and how to learn that one is to end, or has lost the right to go on."""
@@ -51,11 +55,14 @@ class Schedule:
 
 
 def run(runtime: Runtime, schedule: Schedule, scheduled_for: datetime, ending: Ending) -> None:
-    """Do what was due then, unless another does it, or has done it.
+    """Do what was due then, unless another does it, or has done it; where one is at an earlier time, it is left behind.
 
     What fails is closed with its reason. What is stopped or killed, or whose services go away, stays open, to be gone
     on with: see `left_behind`. So does that whose lock was lost meanwhile: another may be at it.
     """
+    subject = schedule.subject(runtime)
+    with runtime.engine.begin() as connection:
+        schedules.note(connection, schedule.name, schedule.kind, scheduled_for, subject)
     with locks.turn(runtime.engine, schedule.name) as lock:
         if lock is None:
             log.info(
@@ -63,8 +70,7 @@ def run(runtime: Runtime, schedule: Schedule, scheduled_for: datetime, ending: E
             )
             return
         with runtime.engine.begin() as connection:
-            subject = schedule.subject(runtime)
-            job_id = schedules.begin(connection, schedule.name, schedule.kind, scheduled_for, subject)
+            job_id = schedules.begin(connection, schedule.name, scheduled_for)
         if job_id is None:
             log.info("this time is over", schedule=schedule.name, scheduled_for=scheduled_for.isoformat())
             return
@@ -84,6 +90,9 @@ def _do(schedule: Schedule, turn: Turn) -> None:
         subject, summary = schedule.action(turn)
     except (Stopped, StoreUnavailable) as reason:
         log.warning("scheduled work stopped; it goes on later", reason=str(reason))
+        if not isinstance(reason, Killed):
+            with turn.runtime.engine.begin() as connection:
+                schedules.give_back(connection, schedule.name, turn.scheduled_for)
         return
     except (ModelError, CatalogError) as error:
         log.error("scheduled work failed", error=str(error))

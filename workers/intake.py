@@ -11,6 +11,7 @@ from redis.exceptions import RedisError
 from catalog import versions
 from catalog.error_report import ErrorReport, report_path
 from catalog.ingest import Ingest, Summary
+from catalog.jobs import UNBOUND, Bounds
 from catalog.ledger import Lane
 from catalog.manifests import Manifest, open_manifest
 from catalog.sources import Sources
@@ -29,6 +30,7 @@ def ingest_manifest(
     dry_run: bool = False,
     threads: int = 8,
     lane: Lane = "backlog",
+    bounds: Bounds = UNBOUND,
     on_progress: Callable[[Manifest, Summary], None] = lambda _manifest, _summary: None,
 ) -> tuple[Summary, ErrorReport]:
     """Take the manifest at `location` in, for `models` (NAME or NAME@VERSION), or for those that new photos get.
@@ -52,6 +54,7 @@ def ingest_manifest(
             lambda: publish_due(runtime),
             threads=threads,
             lane=lane,
+            bounds=bounds,
             span=tracing.span,
         )
         with ErrorReport(report_path(location)) as report:

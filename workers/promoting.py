@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from catalog import jobs, promotion, versions
 from catalog.errors import NotCovered
@@ -31,22 +32,43 @@ def fill_and_promote(
     again. Raises NotCovered where photos fail: what is missing then, nothing but a decision can mend.
     """
     while True:
-        try:
-            return promote(runtime, reference)
-        except NotCovered as error:
-            on_progress(error.gaps)
-            if not error.gaps.unasked and not error.gaps.waiting:
-                raise
-            _fill(runtime, reference, error.gaps)
+        started = time.monotonic()
+        gaps = _look(runtime, reference)  # by no lock: ingests go on
+        if not gaps.unasked and not gaps.waiting:
+            with suppress(_MoreCame):
+                return _promote_or_go_on(runtime, reference)
+        on_progress(gaps)
+        if gaps.unasked:
+            _fill(runtime, reference, gaps)
+        # A look takes the longer, the more photos there are: it must not become the load.
+        time.sleep(max(LOOK, 2 * (time.monotonic() - started)))
+
+
+class _MoreCame(Exception):
+    """Between the look and the promotion."""
+
+
+def _promote_or_go_on(runtime: Runtime, reference: str) -> Switched:
+    try:
+        return promote(runtime, reference)
+    except NotCovered as error:
+        if error.gaps.unasked or error.gaps.waiting:
+            raise _MoreCame from error
+        raise
+
+
+def _look(runtime: Runtime, reference: str) -> Gaps:
+    with runtime.engine.connect() as connection:
+        version = versions.find(connection, reference)
+        serving = versions.serving(connection, version.name)
+        if serving is None or serving.id == version.id:
+            return Gaps()
+        return promotion.gaps(connection, version, serving)
 
 
 def _fill(runtime: Runtime, reference: str, gaps: Gaps) -> None:
     lane: Lane = "fresh" if gaps.unasked <= FEW else "backlog"
-    started = time.monotonic()
     with runtime.engine.begin() as connection:
         version = versions.find(connection, reference)
-        if gaps.unasked:
-            jobs.plan_existing(connection, version.id, version.key, lane=lane)
+        jobs.plan_existing(connection, version.id, version.key, lane=lane)
     publish_due(runtime)
-    # A look at the gaps takes the longer, the more photos there are: it must not become the load.
-    time.sleep(max(LOOK, 2 * (time.monotonic() - started)))

@@ -72,7 +72,7 @@ class Settings(BaseSettings):
     )
     reprocess_pace: float | None = Field(None, gt=0, description="photos a second at most; default: no limit")
     reprocess_manifest: str | None = Field(
-        None, description="taken in before, so that photos that are new or changed are found"
+        None, description="taken in as well, so that photos that are new or changed are found"
     )
     collect_at: str | None = Field(
         None, description="when orphans and results of retired versions are removed"

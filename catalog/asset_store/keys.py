@@ -56,6 +56,11 @@ def mask_key(model: str, sha256: str) -> str:
     return f"masks/{model}/{_spread(sha256)}.png"
 
 
+def mask_keys(model: str, sha256: str) -> tuple[str, str]:
+    """Where a photo's mask may lie: as `mask_key` has it, and in one folder, as masks of old do."""
+    return mask_key(model, sha256), f"masks/{model}/{sha256}.png"
+
+
 def _spread(sha256: str) -> str:
     """A hash below two folders of its first digits: stores that keep files read whole folders to find one."""
     return f"{_hash(sha256)[:2]}/{sha256[2:4]}/{sha256}"

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from catalog import jobs, locks, promotion, retired, versions
 from catalog.asset_store import S3AssetStore, mask_key
-from catalog.errors import AlreadyServes, NotCovered, NoWayBack, StoreError, UnknownModel
+from catalog.errors import AlreadyServes, NotCovered, NoWayBack, StoreError, StoreUnavailable, UnknownModel
 from catalog.outcomes import ItemKey, Outcome, Quarantined
 from catalog.promotion import Coverage
 from tests.catalog.shop import (
@@ -155,12 +155,15 @@ def test_a_promotion_that_would_lose_results_says_what_is_missing_and_changes_no
 ) -> None:
     shop = Filled(engine)
     one, two, three, four, _ = shop.images
-    shop.see(shop.second, [one, two], failed=[two])
+    failed = shop.see(shop.second, [one, two], failed=[two])
     plan(engine, [three], shop.second.id)
     given_up = plan(engine, [four], shop.second.id)
     execute(engine, "UPDATE work_items SET state = 'cancelled' WHERE job_id = :job", job=given_up)
     gaps, sentence = gaps_of(engine, "product-type@2")
     assert (gaps.waiting, gaps.failed, gaps.unasked, gaps.photos) == (1, {"model_failed": 1}, 2, 4)
+    execute(engine, "UPDATE jobs SET held = 'cancelled' WHERE id = :job", job=failed)
+    assert gaps_of(engine, "product-type@2")[0] == promotion.Gaps(waiting=1, unasked=3)
+    execute(engine, "UPDATE jobs SET held = NULL WHERE id = :job", job=failed)
     assert "4 photos have results of product-type@1 and none of product-type@2" in sentence
     for command in ("jobs retry --model product-type@2", "process product-type@2", "--fill", "--anyway"):
         assert command in sentence
@@ -240,9 +243,9 @@ A_WEEK = timedelta(days=7)
 
 
 def retire_long_ago(engine: sa.Engine) -> None:
-    execute(
-        engine, "UPDATE model_versions SET retired_at = now() - interval '8 days' WHERE state = 'retired'"
-    )
+    """And all that is done was done before."""
+    execute(engine, "UPDATE model_versions SET retired_at = now() - interval '8 d' WHERE state = 'retired'")
+    execute(engine, "UPDATE work_items SET finished_at = finished_at - interval '9 d'")
 
 
 def test_results_of_the_retired_go_after_a_grace_period_and_nothing_else(
@@ -267,7 +270,7 @@ def test_results_of_the_retired_go_after_a_grace_period_and_nothing_else(
     assert rollback(engine) == ("product-type@1", "product-type@2")
 
 
-def test_masks_of_the_retired_go_with_them_and_a_store_that_is_away_loses_no_row(
+def test_masks_of_the_retired_go_with_them_though_a_store_is_away_at_first(
     engine: sa.Engine, store: S3AssetStore
 ) -> None:
     shop = Filled(engine, task="segment")
@@ -279,7 +282,7 @@ def test_masks_of_the_retired_go_with_them_and_a_store_that_is_away_loses_no_row
     retire_long_ago(engine)
     with pytest.raises(StoreError):
         retired.collect(engine, store.in_bucket("nowhere-at-all"), grace=A_WEEK)
-    assert rows(engine, "SELECT count(*) FROM work_items") == [(5,)]
+    assert rows(engine, "SELECT count(*), min(state) FROM work_items") == [(5, "cancelled")]
     assert retired.collect(engine, store, grace=A_WEEK).masks == 5
     assert set(store.list("masks/")) == {mask_key(shop.second.key, sha256) for sha256 in hashes}
     assert rows(engine, "SELECT count(*) FROM work_items") == [(0,)]
@@ -312,4 +315,48 @@ def test_open_work_of_a_retired_version_stays_until_it_is_over(
     retire_long_ago(engine)
     assert retired.collect(engine, store, grace=A_WEEK).items == 5
     shop.settle(shop.first, late)
+    assert retired.collect(engine, store, grace=A_WEEK).items == 0  # made a moment ago
+    retire_long_ago(engine)
     assert retired.collect(engine, store, grace=A_WEEK).items == 1
+
+
+class FailsAfter:
+    """A store that is gone after some deletions."""
+
+    def __init__(self, store: S3AssetStore, deletions: int) -> None:
+        self._store = store
+        self._left = deletions
+
+    def delete(self, key: str) -> None:
+        self._left -= 1
+        if self._left < 0:
+            raise StoreUnavailable("gone")
+        self._store.delete(key)
+
+
+def test_cut_short_no_version_seems_to_have_what_is_half_gone(engine: sa.Engine, store: S3AssetStore) -> None:
+    shop = Filled(engine, task="segment")
+    shop.see(shop.second, shop.images)
+    hashes = [sha256 for (sha256,) in rows(engine, "SELECT sha256 FROM images")]
+    for sha256 in hashes:
+        store.put(mask_key(shop.first.key, sha256), b"mask", "image/png")
+    promote(engine, "product-type@2")
+    retire_long_ago(engine)
+    with pytest.raises(StoreUnavailable):
+        retired.collect(engine, FailsAfter(store, 3), grace=A_WEEK)  # type: ignore[arg-type]
+    assert 0 < len(list(store.list("masks/"))) < 5
+    with pytest.raises(NoWayBack):
+        rollback(engine)
+    assert gaps_of(engine, "product-type@1")[0] == promotion.Gaps(unasked=5)
+    assert retired.collect(engine, store, grace=A_WEEK).items == 5
+    assert list(store.list("masks/")) == []
+
+
+def test_what_was_made_anew_is_kept_as_long_again(engine: sa.Engine, store: S3AssetStore) -> None:
+    shop = Filled(engine)
+    promote(engine, "product-type@2", anyway=True)
+    retire_long_ago(engine)
+    assert retired.collect(engine, store, grace=A_WEEK).items == 5
+    shop.see(shop.first, shop.images)
+    assert retired.collect(engine, store, grace=A_WEEK).items == 0
+    assert promote(engine, "product-type@1") == ("product-type@1", "product-type@2")

@@ -18,7 +18,8 @@ SUNDAY = datetime(2026, 11, 22, 3, tzinfo=UTC)
 
 def begin(engine: sa.Engine, at: datetime = SUNDAY) -> int | None:
     with engine.begin() as connection:
-        return schedules.begin(connection, "retrain", "retrain", at, "shoes")
+        schedules.note(connection, "retrain", "retrain", at, "shoes")
+        return schedules.begin(connection, "retrain", at)
 
 
 def close(engine: sa.Engine, job_id: int | None) -> None:
@@ -65,6 +66,18 @@ def test_what_a_process_left_behind_is_gone_on_with_but_not_for_ever(engine: sa.
         assert "begun 10 times" in jobs.failures(connection, job, 5)[0].reason
 
 
+def test_what_was_noted_and_never_begun_is_left_behind_and_what_was_stopped_counts_for_nothing(
+    engine: sa.Engine,
+) -> None:
+    with engine.begin() as connection:
+        schedules.note(connection, "retrain", "retrain", SUNDAY, "shoes")
+        assert schedules.left_behind(connection, "retrain") == [SUNDAY]
+    for _ in range(3 * schedules.MOST_ATTEMPTS):
+        assert begin(engine) is not None
+        with engine.begin() as connection:
+            schedules.give_back(connection, "retrain", SUNDAY)
+
+
 def test_only_one_trains_and_others_see_it(engine: sa.Engine) -> None:
     def nobody() -> bool:
         with engine.begin() as connection:
@@ -77,6 +90,10 @@ def test_only_one_trains_and_others_see_it(engine: sa.Engine) -> None:
         assert second is None
         assert not nobody()
     assert nobody()
+    with engine.begin() as looking:  # the look itself keeps nobody from it
+        assert locks.nobody_at(looking, "retrain")
+        with locks.turn(engine, "retrain") as third:
+            assert third is not None
 
 
 def test_a_training_is_a_job_like_others_and_its_failure_is_seen(engine: sa.Engine) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -9,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from catalog import holds
+from catalog.jobs import Bounds
 from catalog.ledger import Ledger
 from tests.catalog.shop import add_images, add_version, execute, make_ledger, plan, rows, states, stored
 
@@ -16,7 +19,7 @@ from tests.catalog.shop import add_images, add_version, execute, make_ledger, pl
 def limit(engine: sa.Engine, job: int, *, hours: float | None = None, pace: float | None = None) -> None:
     pause_at = None if hours is None else datetime.now(UTC) + timedelta(hours=hours)
     with engine.begin() as connection:
-        holds.limit(connection, job, pause_at=pause_at, pace=pace)
+        assert holds.bound(connection, job, Bounds(pause_at, pace))
 
 
 def held(engine: sa.Engine, job: int) -> str | None:
@@ -112,3 +115,51 @@ def test_a_full_queue_is_not_made_fuller_and_costs_the_pace_nothing(engine: sa.E
     assert sum(len(chunk.image_ids) for chunk in ledger.publishable(8, 2)) == 8
     assert published(ledger) == 12
     assert states(engine) == {"pending": 50}
+
+
+def test_a_slow_pace_lets_a_photo_go_now_and_then(engine: sa.Engine) -> None:
+    job = plan(engine, add_images(engine, 5), add_version(engine).id)
+    limit(engine, job, pace=0.01)
+    ledger = make_ledger(engine)
+    assert published(ledger) == 0
+    wait(engine, 101)
+    assert published(ledger) == 1
+    wait(engine, 1000)
+    assert published(ledger) == 2
+
+
+def test_nothing_is_handed_out_by_less_than_a_seconds_worth(engine: sa.Engine) -> None:
+    job = plan(engine, add_images(engine, 500), add_version(engine).id)
+    limit(engine, job, pace=300.0)
+    ledger = make_ledger(engine)
+    published(ledger)
+    wait(engine, 0.5)
+    assert published(ledger) == 0
+    wait(engine, 0.5)
+    assert published(ledger) >= 300
+
+
+def test_a_clock_that_was_set_back_holds_no_pace_up(engine: sa.Engine) -> None:
+    job = plan(engine, add_images(engine, 50), add_version(engine).id)
+    limit(engine, job, pace=2.0)
+    ledger = make_ledger(engine)
+    execute(engine, "UPDATE jobs SET paced_at = now() + interval '1 hour'")
+    assert published(ledger) == 0
+    wait(engine, 10.2)
+    assert published(ledger) == 20
+
+
+def test_many_who_publish_at_once_keep_the_pace(engine: sa.Engine) -> None:
+    """Whoever began first and comes second looks at the clock, not at the beginning of its transaction."""
+    images, version = add_images(engine, 3000), add_version(engine).id
+    limit(engine, plan(engine, images[:2000], version), pace=50.0)
+    plan(engine, images[2000:], version)
+    ledger = make_ledger(engine)
+    published(ledger)
+    wait(engine, 20)
+    started = time.monotonic()
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: ledger.publishable(100), range(40)))
+    most = 50 * (20 + time.monotonic() - started) + 50
+    paced = "SELECT count(*) FROM work_items WHERE image_id <= :last AND published_at IS NOT NULL"
+    assert 1000 <= rows(engine, paced, last=images[1999])[0][0] <= most

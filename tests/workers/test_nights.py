@@ -87,7 +87,7 @@ def test_a_night_that_is_heard_of_too_late_is_left_out(runtime: Runtime) -> None
     add_version(runtime.engine)
     add_images(runtime.engine, 3)
     run(runtime, "reprocess", NOW - timedelta(hours=6))
-    assert summary(runtime) == {"photos": 0, "skipped": "its time window was over"}
+    assert summary(runtime) == {"items": 0, "skipped": "its time window was over"}
     assert [job["items"] for job in jobs_of(runtime)] == [0]
 
 

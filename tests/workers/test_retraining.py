@@ -184,13 +184,16 @@ def test_a_recipe_that_cannot_be_read_is_said_once(
     assert sentence in summary["error"]
 
 
-def test_while_another_trains_nothing_is_begun(due: Callable[..., Runtime]) -> None:
-    runtime = due(bars=0)
+def test_while_another_trains_nothing_is_begun_and_it_is_done_afterwards(due: Callable[..., Runtime]) -> None:
+    runtime = due()
     with locks.turn(runtime.engine, "retrain") as lock:
         assert lock is not None
         assert lock.holds()
         retrain(runtime, SUNDAY, never)
-    assert summaries(runtime) == []
+    assert summaries(runtime) == [None]
+    assert scheduled.left_behind(runtime, "retrain") == [SUNDAY]
+    retrain(runtime, SUNDAY, never)
+    assert registered(runtime) == [("bars@1", "candidate")]
 
 
 @pytest.mark.parametrize(

@@ -108,7 +108,7 @@ def process(
             connection, version.id, version.key, sku or (), limit, products=products, lane=lane
         )
         pause_at = None if hours is None else datetime.now(UTC) + timedelta(hours=hours)
-        holds.limit(connection, job_id, pause_at=pause_at, pace=pace)
+        holds.bound(connection, job_id, jobs.Bounds(pause_at, pace))
     publish_due(runtime)
     if as_json:
         print_json({"job_id": job_id, "model": version.key, "work_new": added})

@@ -13,7 +13,7 @@ from typing import Any
 
 from models.errors import TrainingError
 from workers.cli.console import OUTAGE
-from workers.due import Stopped
+from workers.due import Killed, Stopped
 
 # -P: a folder `workers` where the trainer happens to stand is not ours.
 COMMAND = (sys.executable, "-P", "-m", "workers.training.leash")
@@ -50,7 +50,7 @@ def train(arguments: Sequence[str], log: Path, ending: Callable[[], bool]) -> di
     if process.returncode == OUTAGE:
         raise Stopped(f"a service is away: {_last_words(log)}")
     if process.returncode < 0:
-        raise Stopped(f"signal {-process.returncode} killed it: {_last_words(log)}")
+        raise Killed(f"signal {-process.returncode} killed it: {_last_words(log)}")
     if process.returncode:
         raise TrainingError(f"training ended with code {process.returncode}: {_last_words(log)}")
     return _document(said)
