@@ -43,7 +43,7 @@ def measure(quick: bool) -> list[Row]:
     write_photos(photos, STORED + uploads)
     with scratch() as place:
         shop = open_shop(place, ALL, HOME.absolute() / "cache")
-        shop.ingest(_manifest(place.folder, photos, "stored.csv", range(STORED)))
+        shop.ingest(write_manifest(place.folder, photos, "stored.csv", range(STORED)))
         _fill(shop, items // len(ALL))
         with shop.workers(place.folder / "workers.log"):
             _until_warm(shop)
@@ -51,7 +51,8 @@ def measure(quick: bool) -> list[Row]:
 
             def uploads_come() -> None:
                 manifests = [
-                    str(_manifest(place.folder, photos, f"{n}.csv", [STORED + n])) for n in range(uploads)
+                    str(write_manifest(place.folder, photos, f"{n}.csv", [STORED + n]))
+                    for n in range(uploads)
                 ]
                 subprocess.run(
                     [sys.executable, "-c", "from benchmarks.lanes import upload; upload()", *manifests],
@@ -80,7 +81,7 @@ def upload() -> None:
         time.sleep(EVERY)
 
 
-def _manifest(folder: Path, photos: Path, file: str, numbers: Sequence[int]) -> Path:
+def write_manifest(folder: Path, photos: Path, file: str, numbers: Sequence[int]) -> Path:
     path = folder / file
     with path.open("w", newline="") as out:
         rows = csv.writer(out)
