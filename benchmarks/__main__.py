@@ -1,6 +1,7 @@
 """All figures: `python -m benchmarks [--quick]`, or `make bench`. Prints a table, writes JSON and a plot.
 
-Each file can be run alone: throughput, stages, startup, ingest, ledger, sql, lanes, forecasts, endurance, masks, protection.
+Each file can be run alone: throughput, stages, startup, ingest, ledger, sql, lanes, forecasts, endurance, masks,
+protection.
 """
 
 from __future__ import annotations
