@@ -30,6 +30,10 @@ class Writer(Protocol):
     def prefixes(self) -> tuple[str, ...]:
         """How the names of its parts begin."""
 
+    @property
+    def keeps_parts(self) -> bool:
+        """Whether parts stay when the export is whole."""
+
     def write(self, ranged: Range, state: State) -> Part | None:
         """The part of a range, whole and on disk; None where there is nothing of it."""
 
@@ -64,12 +68,15 @@ def export(
                 f"another export is writing to {place}; wait for its end, or name another place"
             )
         state = _state(place, asked, again=again)
-        if state is not None and state.finished_at:
-            return state, False
+        is_over = state is not None and state.finished_at is not None
         with engine.begin() as connection:
-            state = _begun(connection, asked, place, state, again=again)
-            chosen = [versions.find(connection, key) for key in state.versions]
-        return _closing_its_job(engine, state, place, make(chosen), listener), True
+            if state is None or not is_over:
+                state = _begun(connection, asked, place, state, again=again)
+            writer = make([versions.find(connection, key) for key in state.versions])
+        if is_over:  # perhaps killed before all was tidy
+            _sweep(place, writer, state)
+            return state, False
+        return _closing_its_job(engine, state, place, writer, listener), True
 
 
 def _state(place: Place, asked: Asked, *, again: bool) -> State | None:
@@ -158,14 +165,19 @@ def _parts(engine: sa.Engine, state: State, place: Place, writer: Writer, listen
     writer.finish(state)
     state = state.model_copy(update={"finished_at": datetime.now(UTC)})
     place.write(FILE, _json(state))
+    _sweep(place, writer, state)
     return state
 
 
 def _sweep(place: Place, writer: Writer, state: State) -> None:
-    """Parts that were finished and not noted, or are of an export before this one, must not be counted twice."""
+    """Parts that were finished and not noted, or are of an export before this one, must not be counted twice.
+
+    Those that are not kept go last: until it is noted that the export is whole, it may have to be made of them again.
+    """
+    kept = state.files if writer.keeps_parts or not state.finished_at else set()
     for prefix in writer.prefixes:
         for name in list(place.names(prefix)):
-            if name not in state.files:
+            if name not in kept:
                 place.delete(name)
 
 
