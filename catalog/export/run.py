@@ -16,9 +16,10 @@ from sqlalchemy.exc import DBAPIError
 from catalog import jobs, locks, versions
 from catalog.errors import CatalogError, ExportError, JobCancelled
 from catalog.export.choosing import choose, spans
-from catalog.export.place import Place
+from catalog.export.place import PARTIAL, Place
 from catalog.export.state import FILE, Asked, Part, Range, State, ids
 from catalog.holds import check_not_cancelled
+from catalog.locks import Turn
 from catalog.tables import Job
 from catalog.versions import Version
 
@@ -62,8 +63,8 @@ def export(
 
     Raises ExportError, JobCancelled, UnknownModel, StoreError; all of them close its job.
     """
-    with locks.exporting(engine, place.identity) as ours:
-        if not ours:
+    with locks.exporting(engine, place.identity) as lock:
+        if lock is None:
             raise ExportError(
                 f"another export is writing to {place}; wait for its end, or name another place"
             )
@@ -76,7 +77,7 @@ def export(
         if is_over:  # perhaps killed before all was tidy
             _sweep(place, writer, state)
             return state, False
-        return _closing_its_job(engine, state, place, writer, listener), True
+        return _closing_its_job(engine, lock, state, place, writer, listener), True
 
 
 def _state(place: Place, asked: Asked, *, again: bool) -> State | None:
@@ -127,28 +128,30 @@ def _begun(
 
 
 def _closing_its_job(
-    engine: sa.Engine, state: State, place: Place, writer: Writer, listener: Listener
+    engine: sa.Engine, lock: Turn, state: State, place: Place, writer: Writer, listener: Listener
 ) -> State:
     try:
-        done = _parts(engine, state, place, writer, listener)
+        done = _parts(engine, lock, state, place, writer, listener)
     except JobCancelled:
-        _close(engine, state, {})
+        _close(engine, lock, state, {})
         raise JobCancelled(
             f"job {state.job_id} was cancelled; its parts stay in {place}, and the same command goes on with them"
         ) from None
     except KeyboardInterrupt:
-        _close(engine, state, {"interrupted": True})
+        _close(engine, lock, state, {"interrupted": True})
         raise
     except Exception as error:
         said = str(error) if isinstance(error, CatalogError) else f"{type(error).__name__}: {error}"
-        _close(engine, state, {"error": said})
+        _close(engine, lock, state, {"error": said})
         raise
-    _close(engine, done, summary(done))
+    _close(engine, lock, done, summary(done))
     return done
 
 
-def _parts(engine: sa.Engine, state: State, place: Place, writer: Writer, listener: Listener) -> State:
-    place.write(FILE, _json(state))
+def _parts(
+    engine: sa.Engine, lock: Turn, state: State, place: Place, writer: Writer, listener: Listener
+) -> State:
+    _note(lock, state, place)
     _sweep(place, writer, state)
     ranges = state.ranges()
     done, total = ids(ranges[: state.ranges_done]), ids(ranges)
@@ -156,17 +159,32 @@ def _parts(engine: sa.Engine, state: State, place: Place, writer: Writer, listen
         listener.at(done, total, state.rows)
         with engine.connect() as connection:
             check_not_cancelled(connection, state.job_id)
+        _check_alone(lock, place)
         started = time.monotonic()
         part = writer.write(ranged, state)
         state = state.with_part(part, time.monotonic() - started)
         done += ids([ranged])
-        place.write(FILE, _json(state))
+        _note(lock, state, place)
     listener.at(total, total, state.rows)
     writer.finish(state)
     state = state.model_copy(update={"finished_at": datetime.now(UTC)})
-    place.write(FILE, _json(state))
+    _note(lock, state, place)
     _sweep(place, writer, state)
     return state
+
+
+def _note(lock: Turn, state: State, place: Place) -> None:
+    _check_alone(lock, place)
+    place.write(FILE, state.model_dump_json(indent=1).encode() + b"\n")
+
+
+def _check_alone(lock: Turn, place: Place) -> None:
+    """The right to write to `place` goes with its connection, and another may have it by now."""
+    if not lock.holds():
+        raise ExportError(
+            f"the connection that kept others from writing to {place} was lost; run the same command again: "
+            "it goes on after the last finished part"
+        )
 
 
 def _sweep(place: Place, writer: Writer, state: State) -> None:
@@ -175,18 +193,17 @@ def _sweep(place: Place, writer: Writer, state: State) -> None:
     Those that are not kept go last: until it is noted that the export is whole, it may have to be made of them again.
     """
     kept = state.files if writer.keeps_parts or not state.finished_at else set()
-    for prefix in writer.prefixes:
+    for prefix in (*writer.prefixes, PARTIAL):
         for name in list(place.names(prefix)):
             if name not in kept:
                 place.delete(name)
 
 
-def _close(engine: sa.Engine, state: State, said: dict[str, Any]) -> None:
-    with (
-        suppress(DBAPIError),
-        engine.begin() as connection,
-    ):  # without Postgres the job stays open for who goes on
-        jobs.close(connection, state.job_id, said)
+def _close(engine: sa.Engine, lock: Turn, state: State, said: dict[str, Any]) -> None:
+    """Unless Postgres is away, or others may write: then the job stays open for who goes on."""
+    if lock.holds():
+        with suppress(DBAPIError), engine.begin() as connection:
+            jobs.close(connection, state.job_id, said)
 
 
 def summary(state: State) -> dict[str, Any]:
@@ -201,7 +218,3 @@ def summary(state: State) -> dict[str, Any]:
         "rows_per_second": round(rate) if rate else None,
         "models": list(state.versions),
     }
-
-
-def _json(state: State) -> bytes:
-    return state.model_dump_json(indent=1).encode() + b"\n"

@@ -13,15 +13,17 @@ import sqlalchemy as sa
 
 from catalog import filters, jobs, locks, promotion
 from catalog.errors import ExportError, JobCancelled, UnknownModel
-from catalog.export.place import Folder
+from catalog.export.place import PARTIAL, Folder
 from catalog.export.queries import ROWS
-from catalog.export.state import FILE, Format, What
+from catalog.export.rows import RowsWriter
+from catalog.export.state import FILE, Format, Part, Range, State, What
 from catalog.holds import act
 from tests.catalog.exported import (
     Interrupted,
     Silence,
     export_rows,
     fill_shop,
+    lose_rights,
     read,
     shown,
 )
@@ -133,11 +135,58 @@ def test_a_part_that_was_written_and_not_noted_is_not_counted_twice(shop: sa.Eng
     noted = (tmp_path / FILE).read_bytes()
     export_rows(shop, tmp_path, "tags")
     (tmp_path / FILE).write_bytes(noted)  # as if it had been killed, with all parts there
-    (tmp_path / ".part-000003.parquet.partial").write_bytes(b"half")
+    (tmp_path / f"{PARTIAL}killed-part-000003.parquet").write_bytes(b"half")
     execute(shop, "DELETE FROM classifications WHERE image_id > 20")
     export_rows(shop, tmp_path, "tags")
     assert read(tmp_path) == shown(shop, "tags")
-    assert not (tmp_path / ".part-000003.parquet.partial").exists()
+    assert not list(tmp_path.glob(f"{PARTIAL}*"))
+
+
+def test_one_that_lost_its_right_to_write_leaves_the_place_to_another(
+    shop: sa.Engine, tmp_path: Path
+) -> None:
+    def found() -> dict[str, int]:
+        return {path.name: path.stat().st_ino for path in tmp_path.iterdir()}
+
+    of_other: dict[str, int] = {}
+
+    class Loses(Silence):
+        def at(self, done: int, total: int, rows: int) -> None:
+            if done == 10:
+                lose_rights(shop)
+                export_rows(shop, tmp_path, "tags")
+                of_other.update(found())
+
+    with pytest.raises(ExportError, match="was lost; run the same command again"):
+        export_rows(shop, tmp_path, "tags", listener=Loses())
+    assert found() == of_other
+    assert read(tmp_path) == shown(shop, "tags")
+    state, is_new = export_rows(shop, tmp_path, "tags")
+    assert not is_new
+    assert job(shop, state.job_id)["rows"] == state.rows
+
+
+def test_a_part_in_which_the_right_to_write_was_lost_is_not_noted(shop: sa.Engine, tmp_path: Path) -> None:
+    class Loses(RowsWriter):
+        def write(self, ranged: Range, state: State) -> Part | None:
+            lose_rights(shop)
+            return super().write(ranged, state)
+
+    with pytest.raises(ExportError, match="was lost; run the same command again"):
+        export_rows(shop, tmp_path, "tags", writer=Loses)
+    noted = json.loads((tmp_path / FILE).read_text())
+    assert noted["ranges_done"] == 0
+    state, _ = export_rows(shop, tmp_path, "tags")
+    assert state.job_id == noted["job_id"]  # who goes on takes it up
+    assert read(tmp_path) == shown(shop, "tags")
+
+
+def test_two_writers_of_one_name_spoil_nothing_of_each_other(tmp_path: Path) -> None:
+    with Folder(tmp_path).writing("ab/x") as file:
+        file.write(b"first")
+        Folder(tmp_path).write("ab/x", b"second")
+        assert (tmp_path / "ab/x").read_bytes() == b"second"
+    assert (tmp_path / "ab/x").read_bytes() == b"first"
 
 
 def test_an_open_job_is_taken_up(shop: sa.Engine, tmp_path: Path) -> None:
@@ -219,8 +268,9 @@ def test_places_that_cannot_be_written_to_are_named(shop: sa.Engine, tmp_path: P
     (tmp_path / "damaged" / FILE).write_text("{")
     with pytest.raises(ExportError, match="is damaged"):
         export_rows(shop, tmp_path / "damaged", "tags")
-    with locks.exporting(shop, Folder(tmp_path / "busy").identity) as ours:
-        assert ours
+    with locks.exporting(shop, Folder(tmp_path / "busy").identity) as lock:
+        assert lock is not None
+        assert lock.holds()
         with pytest.raises(ExportError, match="another export is writing"):
             export_rows(shop, tmp_path / "busy", "tags")
     assert rows(shop, "SELECT FROM jobs") == []
