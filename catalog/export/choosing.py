@@ -46,7 +46,7 @@ def _serving(connection: sa.Connection, what: What) -> list[Version]:
 
 
 def spans(connection: sa.Connection, what: What) -> tuple[Span, ...]:
-    """Ids of the photos that are there; for tags also of the products that people spoke of."""
+    """Ids of the photos that are there; for tags also of the products: people may yet speak of any of them."""
     row = connection.execute(_PHOTOS).one()
     found = [Span(of="image", first=row.first, end=row.last + 1)]
     if what == "tags":
@@ -56,4 +56,4 @@ def spans(connection: sa.Connection, what: What) -> tuple[Span, ...]:
 
 
 _PHOTOS = sa.text("SELECT coalesce(min(id), 1) AS first, coalesce(max(id), 1) AS last FROM images")
-_PRODUCTS = sa.text("SELECT min(product_id) AS first, max(product_id) AS last FROM overrides WHERE accepted")
+_PRODUCTS = sa.text("SELECT min(id) AS first, max(id) AS last FROM products")

@@ -370,6 +370,25 @@ def test_no_cell_of_a_csv_file_is_run_as_a_formula(engine: sa.Engine, tmp_path: 
     assert (sku, label) == (evil, evil)
 
 
+def test_a_tag_that_a_person_gives_meanwhile_is_not_lost(shop: sa.Engine, tmp_path: Path) -> None:
+    """The model gave it, too: its row is the person's from then on."""
+    execute(shop, "DELETE FROM overrides WHERE product_id <> (SELECT min(id) FROM products)")
+    late = """
+        SELECT product_id, label FROM product_tags
+        WHERE origin = 'model' AND image_id > (SELECT min(id) + 10 FROM images) ORDER BY product_id DESC LIMIT 1
+    """
+
+    class Speaks(Silence):
+        def at(self, done: int, total: int, rows: int) -> None:
+            if done == 5:
+                execute(
+                    shop, f"INSERT INTO overrides SELECT product_id, label, true, 'Ann' FROM ({late}) found"
+                )
+
+    export_rows(shop, tmp_path, "tags", listener=Speaks())
+    assert read(tmp_path) == shown(shop, "tags")
+
+
 def test_what_is_taken_in_later_is_not_part_of_it(shop: sa.Engine, tmp_path: Path) -> None:
     expected = shown(shop, "segments")
     with pytest.raises(KeyboardInterrupt):
