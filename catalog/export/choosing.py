@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from catalog import versions
 from catalog.errors import ExportError
-from catalog.export.state import Span, What
+from catalog.export.state import Span, State, What
 from catalog.versions import Version
 from models.predictions import Task
 
@@ -43,6 +43,11 @@ def choose(connection: sa.Connection, what: What, models: Sequence[str]) -> list
 def _serving(connection: sa.Connection, what: What) -> list[Version]:
     every = versions.every(connection)
     return [version for version in every if version.state == "serving" and version.task in TASKS[what]]
+
+
+def chosen(connection: sa.Connection, state: State) -> list[Version]:
+    """The versions that an export began with. Raises UnknownModel."""
+    return [versions.find(connection, key) for key in state.versions]
 
 
 def spans(connection: sa.Connection, what: What) -> tuple[Span, ...]:

@@ -6,21 +6,19 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
-from importlib.metadata import version
 from typing import Any, Protocol
 
 import sqlalchemy as sa
-from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError
 
-from catalog import jobs, locks, versions
+from catalog import jobs, locks
 from catalog.errors import CatalogError, ExportError, JobCancelled
-from catalog.export.choosing import choose, spans
+from catalog.export.beginning import begun, found
+from catalog.export.choosing import chosen
 from catalog.export.place import PARTIAL, Place
 from catalog.export.state import FILE, Asked, Part, Range, State, ids
 from catalog.holds import check_not_cancelled
 from catalog.locks import Turn
-from catalog.tables import Job
 from catalog.versions import Version
 
 
@@ -68,63 +66,21 @@ def export(
             raise ExportError(
                 f"another export is writing to {place}; wait for its end, or name another place"
             )
-        state = _state(place, asked, again=again)
-        is_over = state is not None and state.finished_at is not None
-        with engine.begin() as connection:
-            if state is None or not is_over:
-                state = _begun(connection, asked, place, state, again=again)
-            writer = make([versions.find(connection, key) for key in state.versions])
-        if is_over:  # perhaps killed before all was tidy
-            _sweep(place, writer, state)
+        state = found(place, asked, again=again)
+        if state is not None and state.finished_at:
+            _tidy(engine, place, state, make)
             return state, False
+        with engine.begin() as connection:
+            state = begun(connection, asked, place, state, again=again)
+            writer = make(chosen(connection, state))
         return _closing_its_job(engine, lock, state, place, writer, listener), True
 
 
-def _state(place: Place, asked: Asked, *, again: bool) -> State | None:
-    """That of an export which can be gone on with, or is over; None where one is to begin."""
-    data = place.read(FILE)
-    if data is None:
-        if next((name for name in place.names() if not name.startswith(".")), None) is not None:
-            raise ExportError(f"{place} holds other things; name a new or an empty place")
-        return None
-    try:
-        state = State.model_validate_json(data)
-    except ValidationError:
-        raise ExportError(f"{FILE} in {place} is damaged; name a new place, or empty this one") from None
-    if state.asked != asked:
-        raise ExportError(
-            f"{place} holds another export ({_difference(state.asked, asked)}); name another place for this one"
-        )
-    return None if again and state.finished_at else state
-
-
-def _difference(before: Asked, now: Asked) -> str:
-    mine, other = before.model_dump(), now.model_dump()
-    return ", ".join(
-        f"{name}: {mine[name]} there, {other[name]} now" for name in mine if mine[name] != other[name]
-    )
-
-
-def _begun(
-    connection: sa.Connection, asked: Asked, place: Place, state: State | None, *, again: bool
-) -> State:
-    """With a job that is open."""
-    subject = f"{asked.what} to {place}"
-    if state is not None:
-        is_open = sa.select(Job.id).where(
-            Job.id == state.job_id, Job.closed_at.is_(None), Job.held.is_(None), Job.subject == subject
-        )
-        if connection.scalar(is_open) is not None:
-            return state
-        return state.model_copy(update={"job_id": jobs.create(connection, "export", subject)})
-    return State(
-        tagmill=version("tagmill"),
-        asked=asked,
-        versions=tuple(one.key for one in choose(connection, asked.what, asked.models)),
-        spans=spans(connection, asked.what),
-        job_id=jobs.create(connection, "export", subject),
-        again=again,
-    )
+def _tidy(engine: sa.Engine, place: Place, state: State, make: Callable[[list[Version]], Writer]) -> None:
+    """What was left to do of a finished export: it may have been killed at its very end."""
+    with engine.begin() as connection:
+        writer = make(chosen(connection, state))
+    _sweep(place, writer, state)
 
 
 def _closing_its_job(
