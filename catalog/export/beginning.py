@@ -43,13 +43,10 @@ def _difference(before: Asked, now: Asked) -> str:
 def begun(
     connection: sa.Connection, asked: Asked, place: Place, state: State | None, *, again: bool
 ) -> State:
-    """With a job that is open."""
-    subject = f"{asked.what} to {place}"
+    """With a job that is open: its own, or a new one."""
+    subject = f"{asked.what} to {place.identity}"  # a path alone may be another host's, too
     if state is not None:
-        is_open = sa.select(Job.id).where(
-            Job.id == state.job_id, Job.closed_at.is_(None), Job.held.is_(None), Job.subject == subject
-        )
-        if connection.scalar(is_open) is not None:
+        if has_open_job(connection, state, Job.held.is_(None)):
             return state
         return state.model_copy(update={"job_id": jobs.create(connection, "export", subject)})
     return State(
@@ -60,3 +57,11 @@ def begun(
         job_id=jobs.create(connection, "export", subject),
         again=again,
     )
+
+
+def has_open_job(connection: sa.Connection, state: State, *conditions: sa.ColumnElement[bool]) -> bool:
+    """Also where the folder was moved, or its host has got another name: the subject says the former one."""
+    query = sa.select(Job.id).where(
+        Job.id == state.job_id, Job.kind == "export", Job.closed_at.is_(None), *conditions
+    )
+    return connection.scalar(query) is not None

@@ -191,18 +191,18 @@ def test_two_writers_of_one_name_spoil_nothing_of_each_other(tmp_path: Path) -> 
 
 def test_an_open_job_is_taken_up(shop: sa.Engine, tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
-        export_rows(shop, tmp_path, "tags", listener=Interrupted())
-    killed = json.loads((tmp_path / FILE).read_text())["job_id"]
+        export_rows(shop, tmp_path / "out", "tags", listener=Interrupted())
+    killed = json.loads((tmp_path / "out" / FILE).read_text())["job_id"]
     execute(shop, "UPDATE jobs SET closed_at = NULL, summary = '{}'")  # as a kill leaves it
-    state, _ = export_rows(shop, tmp_path, "tags")
+    state, _ = export_rows(shop, (tmp_path / "out").rename(tmp_path / "moved"), "tags")
     assert state.job_id == killed
     assert job(shop, killed)["state"] == "finished"
 
 
 def test_a_job_that_was_killed_before_anything_was_written_is_closed(shop: sa.Engine, tmp_path: Path) -> None:
     with shop.begin() as connection:
-        killed = jobs.create(connection, "export", f"tags to {tmp_path}")
-        other = jobs.create(connection, "export", "tags to elsewhere")
+        killed = jobs.create(connection, "export", f"tags to {Folder(tmp_path).identity}")
+        other = jobs.create(connection, "export", f"tags to elsewhere:{tmp_path}")
     export_rows(shop, tmp_path, "tags")
     assert job(shop, killed) == {"state": "finished", "interrupted": True}
     assert job(shop, other) == {"state": "running"}
