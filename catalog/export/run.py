@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from catalog import jobs, locks
 from catalog.errors import CatalogError, ExportError, JobCancelled
-from catalog.export.beginning import begun, found
+from catalog.export.beginning import begun, found, has_open_job
 from catalog.export.choosing import chosen
 from catalog.export.place import PARTIAL, Place
 from catalog.export.state import FILE, Asked, Part, Range, State, ids
@@ -59,7 +59,7 @@ def export(
 
     With `again`, one that is finished begins anew; one that is not goes on.
 
-    Raises ExportError, JobCancelled, UnknownModel, StoreError; all of them close its job.
+    Raises ExportError, JobCancelled, UnknownModel, StoreError; all of them close its job, unless another may have it by now.
     """
     with locks.exporting(engine, place.identity) as lock:
         if lock is None:
@@ -80,6 +80,8 @@ def _tidy(engine: sa.Engine, place: Place, state: State, make: Callable[[list[Ve
     """What was left to do of a finished export: it may have been killed at its very end."""
     with engine.begin() as connection:
         writer = make(chosen(connection, state))
+        if has_open_job(connection, state):
+            jobs.close(connection, state.job_id, summary(state))
     _sweep(place, writer, state)
 
 

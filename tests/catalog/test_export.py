@@ -199,6 +199,19 @@ def test_an_open_job_is_taken_up(shop: sa.Engine, tmp_path: Path) -> None:
     assert job(shop, killed)["state"] == "finished"
 
 
+def test_the_job_of_an_export_that_was_killed_when_it_was_whole_is_closed(
+    shop: sa.Engine, tmp_path: Path
+) -> None:
+    state, _ = export_rows(shop, tmp_path, "tags")
+    summary = job(shop, state.job_id)
+    execute(shop, "UPDATE jobs SET closed_at = NULL, summary = '{}'")  # as a kill leaves it
+    assert export_rows(shop, tmp_path, "tags") == (state, False)
+    closed_at = rows(shop, "SELECT closed_at FROM jobs")
+    assert job(shop, state.job_id) == summary
+    export_rows(shop, tmp_path, "tags")
+    assert rows(shop, "SELECT closed_at FROM jobs") == closed_at  # once
+
+
 def test_a_job_that_was_killed_before_anything_was_written_is_closed(shop: sa.Engine, tmp_path: Path) -> None:
     with shop.begin() as connection:
         killed = jobs.create(connection, "export", f"tags to {Folder(tmp_path).identity}")
