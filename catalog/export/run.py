@@ -59,7 +59,8 @@ def export(
 
     With `again`, one that is finished begins anew; one that is not goes on.
 
-    Raises ExportError, JobCancelled, UnknownModel, StoreError; all of them close its job, unless another may have it by now.
+    Raises ExportError, JobCancelled, UnknownModel, StoreError; all of them close its job, unless another may have it
+    by now.
     """
     with locks.exporting(engine, place.identity) as lock:
         if lock is None:
