@@ -9,13 +9,13 @@ from pydantic import ValidationError
 
 from catalog import jobs
 from catalog.errors import ExportError
-from catalog.export.choosing import choose, spans
+from catalog.export.choosing import catalog_identity, choose, spans
 from catalog.export.place import Place
 from catalog.export.state import FILE, Asked, State
 from catalog.tables import Job
 
 
-def found(place: Place, asked: Asked, *, again: bool) -> State | None:
+def found(place: Place, asked: Asked, catalog: str, *, again: bool) -> State | None:
     """That of an export which can be gone on with, or is over; None where one is to begin."""
     data = place.read(FILE)
     if data is None:
@@ -26,6 +26,8 @@ def found(place: Place, asked: Asked, *, again: bool) -> State | None:
         state = State.model_validate_json(data)
     except ValidationError:
         raise ExportError(f"{FILE} in {place} is damaged; name a new place, or empty this one") from None
+    if state.catalog != catalog:
+        raise ExportError(f"{place} holds an export of another database; name a new place, or empty this one")
     if state.asked != asked:
         raise ExportError(
             f"{place} holds another export ({_difference(state.asked, asked)}); name another place for this one"
@@ -51,6 +53,7 @@ def begun(
         return state.model_copy(update={"job_id": jobs.create(connection, "export", subject)})
     return State(
         tagmill=version("tagmill"),
+        catalog=catalog_identity(connection),
         asked=asked,
         versions=tuple(one.key for one in choose(connection, asked.what, asked.models)),
         spans=spans(connection, asked.what),

@@ -1,4 +1,4 @@
-"""Which model versions an export reads, and which ids: fixed when it begins."""
+"""Which model versions an export reads, and which ids of which database: fixed when it begins."""
 
 from __future__ import annotations
 
@@ -60,5 +60,16 @@ def spans(connection: sa.Connection, what: What) -> tuple[Span, ...]:
     return tuple(found)
 
 
+def catalog_identity(connection: sa.Connection) -> str:
+    """The database, as no other is: one that was made anew under the same name is another."""
+    return str(connection.scalar(_CATALOG))
+
+
+_CATALOG = sa.text(
+    """
+    SELECT system_identifier || ':' || oid FROM pg_database, pg_control_system()
+    WHERE datname = current_database()
+    """
+)
 _PHOTOS = sa.text("SELECT coalesce(min(id), 1) AS first, coalesce(max(id), 1) AS last FROM images")
 _PRODUCTS = sa.text("SELECT min(id) AS first, max(id) AS last FROM products")

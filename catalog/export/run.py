@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from catalog import jobs, locks
 from catalog.errors import CatalogError, ExportError, JobCancelled
 from catalog.export.beginning import begun, found, has_open_job
-from catalog.export.choosing import chosen
+from catalog.export.choosing import catalog_identity, chosen
 from catalog.export.place import PARTIAL, Place
 from catalog.export.state import FILE, Asked, Part, Range, State, ids
 from catalog.holds import check_not_cancelled
@@ -67,7 +67,9 @@ def export(
             raise ExportError(
                 f"another export is writing to {place}; wait for its end, or name another place"
             )
-        state = found(place, asked, again=again)
+        with engine.connect() as connection:
+            catalog = catalog_identity(connection)
+        state = found(place, asked, catalog, again=again)
         if state is not None and state.finished_at:
             _tidy(engine, place, state, make)
             return state, False

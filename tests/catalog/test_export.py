@@ -271,6 +271,34 @@ def test_another_export_into_the_same_folder_is_refused(
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
+def test_what_was_begun_from_another_database_is_refused(
+    shop: sa.Engine, server: sa.Engine, tmp_path: Path
+) -> None:
+    """The same name is not enough: numbers of photos and jobs mean something else there."""
+    with pytest.raises(KeyboardInterrupt):
+        export_rows(shop, tmp_path / "begun", "tags", listener=Interrupted())
+    export_rows(shop, tmp_path / "whole", "tags")
+    shop.dispose()
+    name = shop.url.database
+    with server.connect() as connection:
+        connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
+        connection.execute(sa.text(f"CREATE DATABASE {name} TEMPLATE tagmill_template"))
+    fill_shop(shop)
+    for folder in ("begun", "whole"):
+        with pytest.raises(ExportError, match="of another database"):
+            export_rows(shop, tmp_path / folder, "tags")
+    with pytest.raises(ExportError, match="of another database"):
+        export_rows(shop, tmp_path / "whole", "tags", again=True)
+    assert rows(shop, "SELECT FROM jobs") == []
+
+
+def test_a_role_without_special_rights_may_export(shop: sa.Engine) -> None:
+    query = "SELECT has_function_privilege('nobody_in_particular', 'pg_control_system()', 'execute')"
+    with shop.connect() as connection:
+        connection.execute(sa.text("CREATE ROLE nobody_in_particular"))  # rolled back
+        assert connection.scalar(sa.text(query))
+
+
 def test_places_that_cannot_be_written_to_are_named(shop: sa.Engine, tmp_path: Path) -> None:
     (tmp_path / "letter.txt").write_text("dear")
     with pytest.raises(ExportError, match="holds other things"):
