@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from catalog import versions
 from catalog.errors import ExportError
 from catalog.export.state import Span, State, What
+from catalog.tables import ModelVersion
 from catalog.versions import Version
 from models.predictions import Task
 
@@ -48,6 +49,18 @@ def _serving(connection: sa.Connection, what: What) -> list[Version]:
 def chosen(connection: sa.Connection, state: State) -> list[Version]:
     """The versions that an export began with. Raises UnknownModel."""
     return [versions.find(connection, key) for key in state.versions]
+
+
+def check_not_collected(connection: sa.Connection, some: Sequence[Version]) -> None:
+    """Raises ExportError where results of a version were removed, or are being so: rows would be missing."""
+    collected = sa.select(ModelVersion.id).where(ModelVersion.collected_at.is_not(None))
+    gone = set(connection.scalars(collected))
+    for version in some:
+        if version.id in gone:
+            raise ExportError(
+                f"the results of {version.key} were collected: name another version with --model, and a new place; or "
+                f"make them anew, `tagmill process {version.key}`, then `tagmill models promote {version.key}`"
+            )
 
 
 def spans(connection: sa.Connection, what: What) -> tuple[Span, ...]:

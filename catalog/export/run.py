@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from catalog import jobs, locks
 from catalog.errors import CatalogError, ExportError, JobCancelled
 from catalog.export.beginning import begun, found, has_open_job
-from catalog.export.choosing import catalog_identity, chosen
+from catalog.export.choosing import catalog_identity, check_not_collected, chosen
 from catalog.export.place import PARTIAL, Place
 from catalog.export.state import FILE, Asked, Part, Range, State, ids
 from catalog.holds import check_not_cancelled
@@ -75,7 +75,9 @@ def export(
             return state, False
         with engine.begin() as connection:
             state = begun(connection, asked, place, state, again=again)
-            writer = make(chosen(connection, state))
+            models = chosen(connection, state)
+            check_not_collected(connection, models)
+            writer = make(models)
         return _closing_its_job(engine, lock, state, place, writer, listener), True
 
 
@@ -127,6 +129,8 @@ def _parts(
         done += ids([ranged])
         _note(lock, state, place)
     listener.at(total, total, state.rows)
+    with engine.connect() as connection:
+        check_not_collected(connection, chosen(connection, state))  # meanwhile
     writer.finish(state)
     state = state.model_copy(update={"finished_at": datetime.now(UTC)})
     _note(lock, state, place)

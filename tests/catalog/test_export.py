@@ -332,6 +332,34 @@ def test_models_that_do_not_fit_are_named(shop: sa.Engine, tmp_path: Path) -> No
     assert read(tmp_path) == shown(shop, "tags") != []
 
 
+def test_results_that_were_collected_are_not_exported_as_if_they_were_whole(
+    shop: sa.Engine, tmp_path: Path
+) -> None:
+    collected = "UPDATE model_versions SET state = 'retired', collected_at = now() WHERE name = 'embed'"
+
+    class Collects(Silence):
+        def at(self, done: int, total: int, rows: int) -> None:
+            if done == 10:
+                execute(shop, collected)
+
+    refused = pytest.raises(ExportError, match=r"embed@1 were collected: .* `tagmill models promote embed@1`")
+    export_rows(shop, tmp_path / "before", "embeddings", models=["embed@1"])
+    with refused:
+        export_rows(shop, tmp_path / "out", "embeddings", models=["embed@1"], listener=Collects())
+    assert json.loads((tmp_path / "out" / FILE).read_text())["finished_at"] is None
+    before = rows(shop, "SELECT id, summary FROM jobs")
+    with refused:
+        export_rows(shop, tmp_path / "out", "embeddings", models=["embed@1"])
+    with refused:
+        export_rows(shop, tmp_path / "new", "embeddings", models=["embed@1"])
+    assert not (tmp_path / "new").exists()
+    assert rows(shop, "SELECT id, summary FROM jobs") == before
+    assert not export_rows(shop, tmp_path / "before", "embeddings", models=["embed@1"])[1]
+    execute(shop, "UPDATE model_versions SET collected_at = NULL")
+    export_rows(shop, tmp_path / "out", "embeddings", models=["embed@1"])
+    assert read(tmp_path / "out") == read(tmp_path / "before")
+
+
 def test_a_named_model_is_read_by_its_own_thresholds(shop: sa.Engine, tmp_path: Path) -> None:
     export_rows(shop, tmp_path, "detections", models=["detect@2"])
     with shop.begin() as connection:
