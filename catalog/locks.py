@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -62,15 +63,15 @@ def uploading(engine: sa.Engine) -> Iterator[sa.Connection]:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """The right to be the only one at a schedule; it is lost with the session, as when Postgres starts anew."""
+    """The right to be the only one at something; it is lost with the session, as when Postgres starts anew."""
 
     connection: sa.Connection
-    schedule: str
+    key: int
 
     def holds(self) -> bool:
         """Whether it is still ours. Not where Postgres does not answer, or answers on another session by now."""
         try:
-            found = bool(self.connection.scalar(_HOLDS_TURN, {"key": _SCHEDULES[self.schedule]}))
+            found = bool(self.connection.scalar(_HOLDS_TURN, {"key": self.key}))
             self.connection.commit()
         except DBAPIError:
             self.connection.rollback()
@@ -81,7 +82,8 @@ class Turn:
 # Looked at, not taken: whoever has a turn just now must not be kept from it.
 _OF_LOCK = """
     SELECT EXISTS (
-        SELECT FROM pg_locks WHERE locktype = 'advisory' AND classid = 0 AND objid = :key AND objsubid = 1 AND granted
+        SELECT FROM pg_locks WHERE locktype = 'advisory' AND (classid::bigint << 32) + objid::bigint = :key
+        AND objsubid = 1 AND granted
         AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) {whose}
     )
 """
@@ -89,18 +91,25 @@ _HELD = sa.text(_OF_LOCK.format(whose=""))
 _HOLDS_TURN = sa.text(_OF_LOCK.format(whose="AND pid = pg_backend_pid()"))
 
 
-@contextmanager
-def turn(engine: sa.Engine, schedule: str) -> Iterator[Turn | None]:
-    """The right to do what a schedule asks, until the block ends; None where another has it.
+def turn(engine: sa.Engine, schedule: str) -> AbstractContextManager[Turn | None]:
+    """The right to do what a schedule asks, until the block ends; None where another has it."""
+    return _turn(engine, _SCHEDULES[schedule])
 
-    The lock belongs to the session: what is done takes hours, and keeps no transaction open.
-    """
-    key = {"key": _SCHEDULES[schedule]}
+
+def exporting(engine: sa.Engine, place: str) -> AbstractContextManager[Turn | None]:
+    """The right to export to `place`, until the block ends; None where another has it."""
+    return _turn(engine, (_EXPORTS << 32) + zlib.crc32(place.encode()))
+
+
+@contextmanager
+def _turn(engine: sa.Engine, number: int) -> Iterator[Turn | None]:
+    """The lock belongs to the session: what is done takes hours, and keeps no transaction open."""
+    key = {"key": number}
     with engine.connect() as connection:
         try:
             free = bool(connection.scalar(sa.text("SELECT pg_try_advisory_lock(:key)"), key))
             connection.commit()
-            yield Turn(connection, schedule) if free else None
+            yield Turn(connection, number) if free else None
         finally:
             with suppress(
                 DBAPIError
@@ -112,23 +121,6 @@ def turn(engine: sa.Engine, schedule: str) -> Iterator[Turn | None]:
 def nobody_at(connection: sa.Connection, schedule: str) -> bool:
     """Whether no process does what a schedule asks just now."""
     return not connection.scalar(_HELD, {"key": _SCHEDULES[schedule]})
-
-
-@contextmanager
-def exporting(engine: sa.Engine, place: str) -> Iterator[bool]:
-    """The right to export to `place` until the block ends; False where another has it. It belongs to the session."""
-    lock = f"({_EXPORTS}, hashtext(:place))"
-    with engine.connect() as connection:
-        try:
-            free = connection.scalar(sa.text(f"SELECT pg_try_advisory_lock{lock}"), {"place": place})
-            connection.commit()  # an export takes hours: it keeps no transaction open
-            yield bool(free)
-        finally:
-            with suppress(
-                DBAPIError
-            ):  # the next one may come before Postgres sees that the connection is closed
-                connection.execute(sa.text(f"SELECT pg_advisory_unlock{lock}"), {"place": place})
-            connection.invalidate()
 
 
 def nothing_uploads(connection: sa.Connection, patience: str) -> bool:

@@ -1,4 +1,4 @@
-"""Which model versions an export reads, and which ids: fixed when it begins."""
+"""Which model versions an export reads, and which ids of which database: fixed when it begins."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import sqlalchemy as sa
 
 from catalog import versions
 from catalog.errors import ExportError
-from catalog.export.state import Span, What
+from catalog.export.state import Span, State, What
+from catalog.tables import ModelVersion
 from catalog.versions import Version
 from models.predictions import Task
 
@@ -45,8 +46,25 @@ def _serving(connection: sa.Connection, what: What) -> list[Version]:
     return [version for version in every if version.state == "serving" and version.task in TASKS[what]]
 
 
+def chosen(connection: sa.Connection, state: State) -> list[Version]:
+    """The versions that an export began with. Raises UnknownModel."""
+    return [versions.find(connection, key) for key in state.versions]
+
+
+def check_not_collected(connection: sa.Connection, some: Sequence[Version]) -> None:
+    """Raises ExportError where results of a version were removed, or are being so: rows would be missing."""
+    collected = sa.select(ModelVersion.id).where(ModelVersion.collected_at.is_not(None))
+    gone = set(connection.scalars(collected))
+    for version in some:
+        if version.id in gone:
+            raise ExportError(
+                f"the results of {version.key} were collected: name another version with --model, and a new place; or "
+                f"make them anew, `tagmill process {version.key}`, then `tagmill models promote {version.key}`"
+            )
+
+
 def spans(connection: sa.Connection, what: What) -> tuple[Span, ...]:
-    """Ids of the photos that are there; for tags also of the products that people spoke of."""
+    """Ids of the photos that are there; for tags also of the products: people may yet speak of any of them."""
     row = connection.execute(_PHOTOS).one()
     found = [Span(of="image", first=row.first, end=row.last + 1)]
     if what == "tags":
@@ -55,5 +73,16 @@ def spans(connection: sa.Connection, what: What) -> tuple[Span, ...]:
     return tuple(found)
 
 
+def catalog_identity(connection: sa.Connection) -> str:
+    """The database, as no other is: one that was made anew under the same name is another."""
+    return str(connection.scalar(_CATALOG))
+
+
+_CATALOG = sa.text(
+    """
+    SELECT system_identifier || ':' || oid FROM pg_database, pg_control_system()
+    WHERE datname = current_database()
+    """
+)
 _PHOTOS = sa.text("SELECT coalesce(min(id), 1) AS first, coalesce(max(id), 1) AS last FROM images")
-_PRODUCTS = sa.text("SELECT min(product_id) AS first, max(product_id) AS last FROM overrides WHERE accepted")
+_PRODUCTS = sa.text("SELECT min(id) AS first, max(id) AS last FROM products")

@@ -8,9 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Protocol
+from uuid import uuid4
 
 from catalog.asset_store import CONTENT_TYPES, AssetStore
 from catalog.errors import ExportError, ObjectMissing
+
+PARTIAL = ".partial-"
+"""How the names begin of files that are not whole. Who goes on from a killed writer deletes them."""
 
 
 class Place(Protocol):
@@ -39,6 +43,7 @@ class Folder:
 
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()
+        self._writer = uuid4().hex
 
     def __str__(self) -> str:
         return str(self.path)
@@ -61,9 +66,12 @@ class Folder:
 
     @contextmanager
     def writing(self, name: str) -> Iterator[IO[bytes]]:
-        """A file that gets its name when the block ends well, and is on disk by then."""
+        """A file that gets its name when the block ends well, and is on disk by then.
+
+        Until then its name is no other writer's: one that lost its right to write here spoils nothing.
+        """
         path = self.path / name
-        partial = path.with_name(f".{path.name}.partial")
+        partial = self.path / f"{PARTIAL}{self._writer}-{name.replace('/', '-')}"
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             try:

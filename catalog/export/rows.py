@@ -22,6 +22,7 @@ class RowsWriter:
     """Writes `part-000001.parquet` and so on."""
 
     prefixes = ("part-",)
+    keeps_parts = True
 
     def __init__(self, engine: sa.Engine, folder: Folder, version_ids: list[int], products: Filter) -> None:
         self._engine = engine

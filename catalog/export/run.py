@@ -6,20 +6,19 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
-from importlib.metadata import version
 from typing import Any, Protocol
 
 import sqlalchemy as sa
-from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError
 
-from catalog import jobs, locks, versions
+from catalog import jobs, locks
 from catalog.errors import CatalogError, ExportError, JobCancelled
-from catalog.export.choosing import choose, spans
-from catalog.export.place import Place
+from catalog.export.beginning import begun, found, has_open_job
+from catalog.export.choosing import catalog_identity, check_not_collected, chosen
+from catalog.export.place import PARTIAL, Place
 from catalog.export.state import FILE, Asked, Part, Range, State, ids
 from catalog.holds import check_not_cancelled
-from catalog.tables import Job
+from catalog.locks import Turn
 from catalog.versions import Version
 
 
@@ -29,6 +28,10 @@ class Writer(Protocol):
     @property
     def prefixes(self) -> tuple[str, ...]:
         """How the names of its parts begin."""
+
+    @property
+    def keeps_parts(self) -> bool:
+        """Whether parts stay when the export is whole."""
 
     def write(self, ranged: Range, state: State) -> Part | None:
         """The part of a range, whole and on disk; None where there is nothing of it."""
@@ -56,92 +59,62 @@ def export(
 
     With `again`, one that is finished begins anew; one that is not goes on.
 
-    Raises ExportError, JobCancelled, UnknownModel, StoreError; all of them close its job.
+    Raises ExportError, JobCancelled, UnknownModel, StoreError; all of them close its job, unless another may have it
+    by now.
     """
-    with locks.exporting(engine, place.identity) as ours:
-        if not ours:
+    with locks.exporting(engine, place.identity) as lock:
+        if lock is None:
             raise ExportError(
                 f"another export is writing to {place}; wait for its end, or name another place"
             )
-        state = _state(place, asked, again=again)
+        with engine.connect() as connection:
+            catalog = catalog_identity(connection)
+        state = found(place, asked, catalog, again=again)
         if state is not None and state.finished_at:
+            _tidy(engine, place, state, make)
             return state, False
         with engine.begin() as connection:
-            state = _begun(connection, asked, place, state, again=again)
-            chosen = [versions.find(connection, key) for key in state.versions]
-        return _closing_its_job(engine, state, place, make(chosen), listener), True
+            state = begun(connection, asked, place, state, again=again)
+            models = chosen(connection, state)
+            check_not_collected(connection, models)
+            writer = make(models)
+        return _closing_its_job(engine, lock, state, place, writer, listener), True
 
 
-def _state(place: Place, asked: Asked, *, again: bool) -> State | None:
-    """That of an export which can be gone on with, or is over; None where one is to begin."""
-    data = place.read(FILE)
-    if data is None:
-        if next((name for name in place.names() if not name.startswith(".")), None) is not None:
-            raise ExportError(f"{place} holds other things; name a new or an empty place")
-        return None
-    try:
-        state = State.model_validate_json(data)
-    except ValidationError:
-        raise ExportError(f"{FILE} in {place} is damaged; name a new place, or empty this one") from None
-    if state.asked != asked:
-        raise ExportError(
-            f"{place} holds another export ({_difference(state.asked, asked)}); name another place for this one"
-        )
-    return None if again and state.finished_at else state
-
-
-def _difference(before: Asked, now: Asked) -> str:
-    mine, other = before.model_dump(), now.model_dump()
-    return ", ".join(
-        f"{name}: {mine[name]} there, {other[name]} now" for name in mine if mine[name] != other[name]
-    )
-
-
-def _begun(
-    connection: sa.Connection, asked: Asked, place: Place, state: State | None, *, again: bool
-) -> State:
-    """With a job that is open."""
-    subject = f"{asked.what} to {place}"
-    if state is not None:
-        is_open = sa.select(Job.id).where(
-            Job.id == state.job_id, Job.closed_at.is_(None), Job.held.is_(None), Job.subject == subject
-        )
-        if connection.scalar(is_open) is not None:
-            return state
-        return state.model_copy(update={"job_id": jobs.create(connection, "export", subject)})
-    return State(
-        tagmill=version("tagmill"),
-        asked=asked,
-        versions=tuple(one.key for one in choose(connection, asked.what, asked.models)),
-        spans=spans(connection, asked.what),
-        job_id=jobs.create(connection, "export", subject),
-        again=again,
-    )
+def _tidy(engine: sa.Engine, place: Place, state: State, make: Callable[[list[Version]], Writer]) -> None:
+    """What was left to do of a finished export: it may have been killed at its very end."""
+    with engine.begin() as connection:
+        writer = make(chosen(connection, state))
+        if has_open_job(connection, state):
+            jobs.close(connection, state.job_id, summary(state))
+    _sweep(place, writer, state)
 
 
 def _closing_its_job(
-    engine: sa.Engine, state: State, place: Place, writer: Writer, listener: Listener
+    engine: sa.Engine, lock: Turn, state: State, place: Place, writer: Writer, listener: Listener
 ) -> State:
     try:
-        done = _parts(engine, state, place, writer, listener)
+        done = _parts(engine, lock, state, place, writer, listener)
     except JobCancelled:
-        _close(engine, state, {})
+        _close(engine, lock, state, {})
         raise JobCancelled(
             f"job {state.job_id} was cancelled; its parts stay in {place}, and the same command goes on with them"
         ) from None
     except KeyboardInterrupt:
-        _close(engine, state, {"interrupted": True})
+        _close(engine, lock, state, {"interrupted": True})
         raise
     except Exception as error:
         said = str(error) if isinstance(error, CatalogError) else f"{type(error).__name__}: {error}"
-        _close(engine, state, {"error": said})
+        _close(engine, lock, state, {"error": said})
         raise
-    _close(engine, done, summary(done))
+    _close(engine, lock, done, summary(done))
     return done
 
 
-def _parts(engine: sa.Engine, state: State, place: Place, writer: Writer, listener: Listener) -> State:
-    place.write(FILE, _json(state))
+def _parts(
+    engine: sa.Engine, lock: Turn, state: State, place: Place, writer: Writer, listener: Listener
+) -> State:
+    _note(lock, state, place)
     _sweep(place, writer, state)
     ranges = state.ranges()
     done, total = ids(ranges[: state.ranges_done]), ids(ranges)
@@ -149,32 +122,53 @@ def _parts(engine: sa.Engine, state: State, place: Place, writer: Writer, listen
         listener.at(done, total, state.rows)
         with engine.connect() as connection:
             check_not_cancelled(connection, state.job_id)
+        _check_alone(lock, place)
         started = time.monotonic()
         part = writer.write(ranged, state)
         state = state.with_part(part, time.monotonic() - started)
         done += ids([ranged])
-        place.write(FILE, _json(state))
+        _note(lock, state, place)
     listener.at(total, total, state.rows)
+    with engine.connect() as connection:
+        check_not_collected(connection, chosen(connection, state))  # meanwhile
     writer.finish(state)
     state = state.model_copy(update={"finished_at": datetime.now(UTC)})
-    place.write(FILE, _json(state))
+    _note(lock, state, place)
+    _sweep(place, writer, state)
     return state
 
 
+def _note(lock: Turn, state: State, place: Place) -> None:
+    _check_alone(lock, place)
+    place.write(FILE, state.model_dump_json(indent=1).encode() + b"\n")
+
+
+def _check_alone(lock: Turn, place: Place) -> None:
+    """The right to write to `place` goes with its connection, and another may have it by now."""
+    if not lock.holds():
+        raise ExportError(
+            f"the connection that kept others from writing to {place} was lost; run the same command again: "
+            "it goes on after the last finished part"
+        )
+
+
 def _sweep(place: Place, writer: Writer, state: State) -> None:
-    """Parts that were finished and not noted, or are of an export before this one, must not be counted twice."""
-    for prefix in writer.prefixes:
+    """Parts that were finished and not noted, or are of an export before this one, must not be counted twice.
+
+    Those that are not kept go last: until it is noted that the export is whole, it may have to be made of them again.
+    """
+    kept = state.files if writer.keeps_parts or not state.finished_at else set()
+    for prefix in (*writer.prefixes, PARTIAL):
         for name in list(place.names(prefix)):
-            if name not in state.files:
+            if name not in kept:
                 place.delete(name)
 
 
-def _close(engine: sa.Engine, state: State, said: dict[str, Any]) -> None:
-    with (
-        suppress(DBAPIError),
-        engine.begin() as connection,
-    ):  # without Postgres the job stays open for who goes on
-        jobs.close(connection, state.job_id, said)
+def _close(engine: sa.Engine, lock: Turn, state: State, said: dict[str, Any]) -> None:
+    """Unless Postgres is away, or others may write: then the job stays open for who goes on."""
+    if lock.holds():
+        with suppress(DBAPIError), engine.begin() as connection:
+            jobs.close(connection, state.job_id, said)
 
 
 def summary(state: State) -> dict[str, Any]:
@@ -189,7 +183,3 @@ def summary(state: State) -> dict[str, Any]:
         "rows_per_second": round(rate) if rate else None,
         "models": list(state.versions),
     }
-
-
-def _json(state: State) -> bytes:
-    return state.model_dump_json(indent=1).encode() + b"\n"

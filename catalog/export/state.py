@@ -50,9 +50,13 @@ class Part(Record):
 
 
 class State(Record):
-    """`versions` and `spans` are fixed when it begins: what is promoted or taken in later is not part of it."""
+    """`versions` and `spans` are fixed when it begins: what is promoted or taken in later is not part of it.
+
+    They mean something in one database only, which `catalog` names.
+    """
 
     tagmill: str
+    catalog: str
     asked: Asked
     versions: tuple[str, ...]
     spans: tuple[Span, ...]

@@ -80,6 +80,7 @@ def export_rows(
     models: Sequence[str] = (),
     listener: Any = None,
     again: bool = False,
+    writer: type[RowsWriter] = RowsWriter,
 ) -> tuple[State, bool]:
     """Five photos a part."""
     place = Folder(folder)
@@ -95,9 +96,20 @@ def export_rows(
         engine,
         asked,
         place,
-        lambda chosen: RowsWriter(engine, place, [one.id for one in chosen], filters.parse(where)),
+        lambda chosen: writer(engine, place, [one.id for one in chosen], filters.parse(where)),
         listener or Silence(),
         again=again,
+    )
+
+
+def lose_rights(engine: sa.Engine) -> None:
+    """End the sessions that hold advisory locks of this database, as a restart of Postgres would."""
+    execute(
+        engine,
+        """
+        SELECT pg_terminate_backend(pid, 5000) FROM pg_locks WHERE locktype = 'advisory'
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+        """,
     )
 
 

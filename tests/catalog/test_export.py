@@ -13,15 +13,17 @@ import sqlalchemy as sa
 
 from catalog import filters, jobs, locks, promotion
 from catalog.errors import ExportError, JobCancelled, UnknownModel
-from catalog.export.place import Folder
+from catalog.export.place import PARTIAL, Folder
 from catalog.export.queries import ROWS
-from catalog.export.state import FILE, Format, What
+from catalog.export.rows import RowsWriter
+from catalog.export.state import FILE, Format, Part, Range, State, What
 from catalog.holds import act
 from tests.catalog.exported import (
     Interrupted,
     Silence,
     export_rows,
     fill_shop,
+    lose_rights,
     read,
     shown,
 )
@@ -133,27 +135,87 @@ def test_a_part_that_was_written_and_not_noted_is_not_counted_twice(shop: sa.Eng
     noted = (tmp_path / FILE).read_bytes()
     export_rows(shop, tmp_path, "tags")
     (tmp_path / FILE).write_bytes(noted)  # as if it had been killed, with all parts there
-    (tmp_path / ".part-000003.parquet.partial").write_bytes(b"half")
+    (tmp_path / f"{PARTIAL}killed-part-000003.parquet").write_bytes(b"half")
     execute(shop, "DELETE FROM classifications WHERE image_id > 20")
     export_rows(shop, tmp_path, "tags")
     assert read(tmp_path) == shown(shop, "tags")
-    assert not (tmp_path / ".part-000003.parquet.partial").exists()
+    assert not list(tmp_path.glob(f"{PARTIAL}*"))
+
+
+def test_one_that_lost_its_right_to_write_leaves_the_place_to_another(
+    shop: sa.Engine, tmp_path: Path
+) -> None:
+    def found() -> dict[str, int]:
+        return {path.name: path.stat().st_ino for path in tmp_path.iterdir()}
+
+    of_other: dict[str, int] = {}
+
+    class Loses(Silence):
+        def at(self, done: int, total: int, rows: int) -> None:
+            if done == 10:
+                lose_rights(shop)
+                export_rows(shop, tmp_path, "tags")
+                of_other.update(found())
+
+    with pytest.raises(ExportError, match="was lost; run the same command again"):
+        export_rows(shop, tmp_path, "tags", listener=Loses())
+    assert found() == of_other
+    assert read(tmp_path) == shown(shop, "tags")
+    state, is_new = export_rows(shop, tmp_path, "tags")
+    assert not is_new
+    assert job(shop, state.job_id)["rows"] == state.rows
+
+
+def test_a_part_in_which_the_right_to_write_was_lost_is_not_noted(shop: sa.Engine, tmp_path: Path) -> None:
+    class Loses(RowsWriter):
+        def write(self, ranged: Range, state: State) -> Part | None:
+            lose_rights(shop)
+            return super().write(ranged, state)
+
+    with pytest.raises(ExportError, match="was lost; run the same command again"):
+        export_rows(shop, tmp_path, "tags", writer=Loses)
+    noted = json.loads((tmp_path / FILE).read_text())
+    assert noted["ranges_done"] == 0
+    state, _ = export_rows(shop, tmp_path, "tags")
+    assert state.job_id == noted["job_id"]  # who goes on takes it up
+    assert read(tmp_path) == shown(shop, "tags")
+
+
+def test_two_writers_of_one_name_spoil_nothing_of_each_other(tmp_path: Path) -> None:
+    with Folder(tmp_path).writing("ab/x") as file:
+        file.write(b"first")
+        Folder(tmp_path).write("ab/x", b"second")
+        assert (tmp_path / "ab/x").read_bytes() == b"second"
+    assert (tmp_path / "ab/x").read_bytes() == b"first"
 
 
 def test_an_open_job_is_taken_up(shop: sa.Engine, tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
-        export_rows(shop, tmp_path, "tags", listener=Interrupted())
-    killed = json.loads((tmp_path / FILE).read_text())["job_id"]
+        export_rows(shop, tmp_path / "out", "tags", listener=Interrupted())
+    killed = json.loads((tmp_path / "out" / FILE).read_text())["job_id"]
     execute(shop, "UPDATE jobs SET closed_at = NULL, summary = '{}'")  # as a kill leaves it
-    state, _ = export_rows(shop, tmp_path, "tags")
+    state, _ = export_rows(shop, (tmp_path / "out").rename(tmp_path / "moved"), "tags")
     assert state.job_id == killed
     assert job(shop, killed)["state"] == "finished"
 
 
+def test_the_job_of_an_export_that_was_killed_when_it_was_whole_is_closed(
+    shop: sa.Engine, tmp_path: Path
+) -> None:
+    state, _ = export_rows(shop, tmp_path, "tags")
+    summary = job(shop, state.job_id)
+    execute(shop, "UPDATE jobs SET closed_at = NULL, summary = '{}'")  # as a kill leaves it
+    assert export_rows(shop, tmp_path, "tags") == (state, False)
+    closed_at = rows(shop, "SELECT closed_at FROM jobs")
+    assert job(shop, state.job_id) == summary
+    export_rows(shop, tmp_path, "tags")
+    assert rows(shop, "SELECT closed_at FROM jobs") == closed_at  # once
+
+
 def test_a_job_that_was_killed_before_anything_was_written_is_closed(shop: sa.Engine, tmp_path: Path) -> None:
     with shop.begin() as connection:
-        killed = jobs.create(connection, "export", f"tags to {tmp_path}")
-        other = jobs.create(connection, "export", "tags to elsewhere")
+        killed = jobs.create(connection, "export", f"tags to {Folder(tmp_path).identity}")
+        other = jobs.create(connection, "export", f"tags to elsewhere:{tmp_path}")
     export_rows(shop, tmp_path, "tags")
     assert job(shop, killed) == {"state": "finished", "interrupted": True}
     assert job(shop, other) == {"state": "running"}
@@ -209,6 +271,34 @@ def test_another_export_into_the_same_folder_is_refused(
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
+def test_what_was_begun_from_another_database_is_refused(
+    shop: sa.Engine, server: sa.Engine, tmp_path: Path
+) -> None:
+    """The same name is not enough: numbers of photos and jobs mean something else there."""
+    with pytest.raises(KeyboardInterrupt):
+        export_rows(shop, tmp_path / "begun", "tags", listener=Interrupted())
+    export_rows(shop, tmp_path / "whole", "tags")
+    shop.dispose()
+    name = shop.url.database
+    with server.connect() as connection:
+        connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
+        connection.execute(sa.text(f"CREATE DATABASE {name} TEMPLATE tagmill_template"))
+    fill_shop(shop)
+    for folder in ("begun", "whole"):
+        with pytest.raises(ExportError, match="of another database"):
+            export_rows(shop, tmp_path / folder, "tags")
+    with pytest.raises(ExportError, match="of another database"):
+        export_rows(shop, tmp_path / "whole", "tags", again=True)
+    assert rows(shop, "SELECT FROM jobs") == []
+
+
+def test_a_role_without_special_rights_may_export(shop: sa.Engine) -> None:
+    query = "SELECT has_function_privilege('nobody_in_particular', 'pg_control_system()', 'execute')"
+    with shop.connect() as connection:
+        connection.execute(sa.text("CREATE ROLE nobody_in_particular"))  # rolled back
+        assert connection.scalar(sa.text(query))
+
+
 def test_places_that_cannot_be_written_to_are_named(shop: sa.Engine, tmp_path: Path) -> None:
     (tmp_path / "letter.txt").write_text("dear")
     with pytest.raises(ExportError, match="holds other things"):
@@ -219,8 +309,9 @@ def test_places_that_cannot_be_written_to_are_named(shop: sa.Engine, tmp_path: P
     (tmp_path / "damaged" / FILE).write_text("{")
     with pytest.raises(ExportError, match="is damaged"):
         export_rows(shop, tmp_path / "damaged", "tags")
-    with locks.exporting(shop, Folder(tmp_path / "busy").identity) as ours:
-        assert ours
+    with locks.exporting(shop, Folder(tmp_path / "busy").identity) as lock:
+        assert lock is not None
+        assert lock.holds()
         with pytest.raises(ExportError, match="another export is writing"):
             export_rows(shop, tmp_path / "busy", "tags")
     assert rows(shop, "SELECT FROM jobs") == []
@@ -239,6 +330,34 @@ def test_models_that_do_not_fit_are_named(shop: sa.Engine, tmp_path: Path) -> No
     assert not list(tmp_path.iterdir())
     export_rows(shop, tmp_path, "tags")  # what people said is there without a model
     assert read(tmp_path) == shown(shop, "tags") != []
+
+
+def test_results_that_were_collected_are_not_exported_as_if_they_were_whole(
+    shop: sa.Engine, tmp_path: Path
+) -> None:
+    collected = "UPDATE model_versions SET state = 'retired', collected_at = now() WHERE name = 'embed'"
+
+    class Collects(Silence):
+        def at(self, done: int, total: int, rows: int) -> None:
+            if done == 10:
+                execute(shop, collected)
+
+    refused = pytest.raises(ExportError, match=r"embed@1 were collected: .* `tagmill models promote embed@1`")
+    export_rows(shop, tmp_path / "before", "embeddings", models=["embed@1"])
+    with refused:
+        export_rows(shop, tmp_path / "out", "embeddings", models=["embed@1"], listener=Collects())
+    assert json.loads((tmp_path / "out" / FILE).read_text())["finished_at"] is None
+    before = rows(shop, "SELECT id, summary FROM jobs")
+    with refused:
+        export_rows(shop, tmp_path / "out", "embeddings", models=["embed@1"])
+    with refused:
+        export_rows(shop, tmp_path / "new", "embeddings", models=["embed@1"])
+    assert not (tmp_path / "new").exists()
+    assert rows(shop, "SELECT id, summary FROM jobs") == before
+    assert not export_rows(shop, tmp_path / "before", "embeddings", models=["embed@1"])[1]
+    execute(shop, "UPDATE model_versions SET collected_at = NULL")
+    export_rows(shop, tmp_path / "out", "embeddings", models=["embed@1"])
+    assert read(tmp_path / "out") == read(tmp_path / "before")
 
 
 def test_a_named_model_is_read_by_its_own_thresholds(shop: sa.Engine, tmp_path: Path) -> None:
@@ -318,6 +437,25 @@ def test_no_cell_of_a_csv_file_is_run_as_a_formula(engine: sa.Engine, tmp_path: 
     export_rows(engine, tmp_path / "parquet", "tags")
     ((sku, _, _, label, *_),) = read(tmp_path / "parquet")
     assert (sku, label) == (evil, evil)
+
+
+def test_a_tag_that_a_person_gives_meanwhile_is_not_lost(shop: sa.Engine, tmp_path: Path) -> None:
+    """The model gave it, too: its row is the person's from then on."""
+    execute(shop, "DELETE FROM overrides WHERE product_id <> (SELECT min(id) FROM products)")
+    late = """
+        SELECT product_id, label FROM product_tags
+        WHERE origin = 'model' AND image_id > (SELECT min(id) + 10 FROM images) ORDER BY product_id DESC LIMIT 1
+    """
+
+    class Speaks(Silence):
+        def at(self, done: int, total: int, rows: int) -> None:
+            if done == 5:
+                execute(
+                    shop, f"INSERT INTO overrides SELECT product_id, label, true, 'Ann' FROM ({late}) found"
+                )
+
+    export_rows(shop, tmp_path, "tags", listener=Speaks())
+    assert read(tmp_path) == shown(shop, "tags")
 
 
 def test_what_is_taken_in_later_is_not_part_of_it(shop: sa.Engine, tmp_path: Path) -> None:

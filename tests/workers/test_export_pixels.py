@@ -16,6 +16,7 @@ from PIL import Image
 from pycocotools.coco import COCO
 
 from catalog.errors import BucketMissing, ExportError, StoreUnavailable
+from catalog.export.place import Folder
 from catalog.export.state import FILE, State, What
 from tests.catalog.shop import add_images, add_product, add_version, execute, rows
 from tests.workers.pictures import LABELS, Picture, add_mask, add_pictures
@@ -129,6 +130,27 @@ def test_coco_is_gone_on_with(runtime: Runtime, pictures: list[Picture], tmp_pat
     export(runtime, "coco", tmp_path / "at-once")
     once, stopped = ((tmp_path / name / "coco.json").read_bytes() for name in ("at-once", "stopped"))
     assert once == stopped
+
+
+def test_coco_killed_while_it_drops_its_fragments_is_whole(
+    runtime: Runtime, pictures: list[Picture], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dropped: list[str] = []
+
+    def killed(folder: Folder, name: str) -> None:
+        if dropped:
+            raise KeyboardInterrupt
+        dropped.append(name)
+        (folder.path / name).unlink()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Folder, "delete", killed)
+        with pytest.raises(KeyboardInterrupt):
+            export(runtime, "coco", tmp_path)
+    assert list(tmp_path.glob("*-00000*"))
+    assert export(runtime, "coco", tmp_path).finished_at
+    assert {path.name for path in tmp_path.iterdir()} == {"coco.json", FILE}
+    assert len(loaded(tmp_path).getImgIds()) == PHOTOS
 
 
 def test_masks_that_cannot_be_used_are_named_and_the_rest_goes_on(

@@ -61,7 +61,10 @@ def export(
     ] = None,
     threads: Annotated[int, typer.Option(min=1, max=64, help="Photos or masks that are read at a time.")] = 4,
     again: Annotated[
-        bool, typer.Option("--again", help="Make a finished export anew, with what serves now.")
+        bool,
+        typer.Option(
+            "--again", help="Make a finished export anew, with what serves now; its parts are deleted first."
+        ),
     ] = False,
     as_json: JsonFlag = False,
 ) -> None:

@@ -32,6 +32,7 @@ class CocoWriter:
     """Writes `images-000001.json` and `annotations-000001.json` and so on, and `coco.json` of them."""
 
     prefixes = ("images-", "annotations-")
+    keeps_parts = False
 
     def __init__(
         self,
@@ -73,7 +74,7 @@ class CocoWriter:
         return Part(files=files, rows=count, bytes=size, failed=self._report.count - failed_before)
 
     def finish(self, state: State) -> None:
-        """Put the fragments together, then drop them."""
+        """Put the fragments together."""
         head = {
             "info": {"description": "Tagmill", "models": list(state.versions)},
             "categories": [{"id": number, "name": label} for label, number in self._categories.items()],
@@ -84,8 +85,6 @@ class CocoWriter:
         }
         with self._folder.writing(FILE) as file:
             put_together(file, head, lists)
-        for name in state.files:
-            self._folder.delete(name)
 
     def _annotations(self, ranged: Range, photos: dict[int, sa.Row[Any]]) -> Iterator[Annotation]:
         for row in self._rows(_BOXES, ranged):

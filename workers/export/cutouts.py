@@ -46,6 +46,7 @@ class CutoutsWriter:
     """Writes `ab/cd/<sha256>.png`, and `index-000001.csv` and so on: a row a product and photo."""
 
     prefixes = ("index-",)
+    keeps_parts = True
 
     def __init__(
         self,
