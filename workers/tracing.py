@@ -116,7 +116,7 @@ def _try(endpoint: str) -> None:
         _make_provider(endpoint).shutdown()
     except ValueError as error:
         raise ServiceError(
-            f"OpenTelemetry does not take its own variables ({error}): correct or unset those that begin with OTEL_"
+            f"correct or unset the variables that begin with OTEL_, which OpenTelemetry does not take: {error}"
         ) from None
 
 

@@ -115,7 +115,7 @@ def test_a_mistake_in_its_own_variables_is_told_at_the_start(
 ) -> None:
     monkeypatch.setenv("TAGMILL_OTEL_ENDPOINT", "http://127.0.0.1:1")
     monkeypatch.setenv(name, value)
-    with pytest.raises(ServiceError, match=f"{reason}.*begin with OTEL_"):
+    with pytest.raises(ServiceError, match=f"begin with OTEL_.*{reason}"):
         tracing.start(Settings())
 
 
