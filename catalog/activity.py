@@ -66,7 +66,7 @@ def open_jobs(connection: sa.Connection, limit: int) -> tuple[list[Progress], in
 
 def failed_lately(connection: sa.Connection) -> list[FailedCode]:
     """What failed in the last day, the commonest first."""
-    return [FailedCode(*row) for row in connection.execute(_FAILED_LATELY)]
+    return [FailedCode(*row) for row in connection.execute(FAILED_LATELY)]
 
 
 def serving(connection: sa.Connection) -> list[str]:
@@ -90,7 +90,7 @@ _LEASES = sa.text(
     """
 )
 
-_FAILED_LATELY = sa.text(
+FAILED_LATELY = sa.text(
     """
     SELECT code, sum(failures)::int AS failures, max(job_id) AS job_id FROM (
         SELECT error_code AS code, count(*) AS failures, max(job_id) AS job_id FROM work_items

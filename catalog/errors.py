@@ -132,7 +132,7 @@ class NoAnswer(CatalogError):
 
 
 class ReaderRefused(CatalogError):
-    """Name another role: `tagmill readers list` shows those that Tagmill made; it touches no others."""
+    """Do as the sentence says, or name another role: `tagmill readers list` shows those that Tagmill made."""
 
 
 class RoleRightsMissing(CatalogError):

@@ -38,7 +38,7 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """All failures of one code: photos in quarantine, each once for all its models, and rows that were refused.
+    """All failures of one code: photos in quarantine, each once for all its models and products, and refused rows.
 
     `reason` is the newest one's; `manifests` are those whose rows were refused.
     """
@@ -54,7 +54,10 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class FailedPhoto:
-    """A photo, or a row of a manifest; `object_key` is None where no photo was taken in. The job is the last one's."""
+    """A photo, or a row of a manifest; `object_key` is None where no photo was taken in.
+
+    Of a photo's jobs and reasons it is the last one, of the products that show it the first by name.
+    """
 
     code: str
     stage: str
@@ -89,10 +92,13 @@ def _frozen(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-# A photo fails in one job for a version, and in another for the next: it is one failure all the same.
+# A photo fails in one job for a version and in another for the next, and many products may show it: it is one failure
+# all the same. What has no photo, such as a row of a manifest, is a failure of its job.
 _FAILED = """
     WITH failed AS MATERIALIZED (
-        SELECT f.code, f.stage, f.sku, f.image_id, f.source, f.line, f.reason, max(f.job_id) AS job_id,
+        SELECT f.code, f.stage, f.image_id, f.line, min(f.sku) AS sku,
+               (array_agg(f.source ORDER BY f.sku, f.source))[1] AS source,
+               (array_agg(f.reason ORDER BY f.failed_at DESC NULLS LAST))[1] AS reason, max(f.job_id) AS job_id,
                max(f.attempts) AS attempts, max(f.failed_at) AS failed_at,
                coalesce(array_agg(DISTINCT m ORDER BY m) FILTER (WHERE m IS NOT NULL), '{{}}') AS models
         FROM failures f LEFT JOIN LATERAL unnest(f.models) m ON true
@@ -100,7 +106,8 @@ _FAILED = """
           AND (CAST(:code AS text) IS NULL OR f.code = :code)
           AND (CAST(:model AS text) IS NULL OR :model = ANY(f.models))
           AND {meant}
-        GROUP BY f.code, f.stage, f.sku, f.image_id, f.source, f.line, f.reason
+        GROUP BY f.code, f.stage, f.image_id, f.line,
+                 CASE WHEN f.image_id IS NULL THEN ROW(f.job_id, f.sku, f.source, f.reason) END
     )
 """
 

@@ -15,7 +15,7 @@ from psycopg2.extensions import encrypt_password
 from psycopg2.sql import SQL, Composable, Identifier, Literal
 
 from catalog import roles
-from catalog.errors import ReaderRefused
+from catalog.errors import ReaderRefused, RoleRightsMissing
 from catalog.locks import hold_schema
 
 VIEWS = (
@@ -49,18 +49,33 @@ def add(connection: sa.Connection, name: str, password: str, timeout_seconds: in
     Raises ReaderRefused, RoleRightsMissing.
     """
     hold_schema(connection)
-    new = not roles.exists(connection, name)
     statements = script(connection, name, password, timeout_seconds)
+    new = not roles.exists(connection, name)
     roles.run(connection, statements, "what `tagmill readers add` prints with --sql")
     return new
 
 
-def remove(connection: sa.Connection, name: str) -> None:
-    """Drop a reader; what it has open may read nothing more. Raises ReaderRefused, RoleRightsMissing."""
-    if not roles.is_marked(connection, name, _place(connection).mark):
-        raise ReaderRefused(f"there is no reader {name!r} of this database; see `tagmill readers list`")
-    drop = roles.text(connection, SQL("DROP ROLE {}").format(Identifier(name)))
-    roles.run(connection, [drop], drop)
+def remove(engine: sa.Engine, name: str) -> None:
+    """Shut a reader out, which is committed, then end its sessions and drop it.
+
+    What it owned belongs to the database's user from then on. Raises ReaderRefused, RoleRightsMissing.
+    """
+    roles.check_name(name)
+    with engine.begin() as connection:
+        place = _place(connection)
+        if not roles.is_marked(connection, name, place.mark):
+            raise ReaderRefused(f"there is no reader {name!r} of this database; see `tagmill readers list`")
+        grantors = connection.scalars(_GRANTORS, {"name": name, "group": place.group}).all()
+        shut = [roles.text(connection, statement) for statement in place.shut(name, grantors)]
+        drop = [roles.text(connection, statement) for statement in roles.dropped(name)]
+        roles.run(connection, shut, "; ".join(shut + drop))
+    try:
+        with engine.begin() as connection:
+            roles.run(connection, drop, "; ".join(drop))
+    except (ReaderRefused, RoleRightsMissing) as error:
+        raise type(error)(
+            f"{name!r} can log in no more and may not read the views, but its role is left: {error}"
+        ) from None
 
 
 def every(connection: sa.Connection) -> list[Reader]:
@@ -74,6 +89,8 @@ def script(connection: sa.Connection, name: str, password: str, timeout_seconds:
     Raises ReaderRefused.
     """
     place, role = _place(connection), Identifier(name)
+    if name == place.group:
+        raise ReaderRefused(f"{name!r} is what the group of all readers is called; choose another name")
     roles.check(connection, name, place.mark)
     roles.check(connection, place.group, place.group_mark)
     hashed = encrypt_password(password, name, scope=roles.driver(connection), algorithm="scram-sha-256")
@@ -129,6 +146,15 @@ class _Place:
         for right, name in (("CONNECT ON DATABASE", self.database), ("USAGE ON SCHEMA", self.schema)):
             yield SQL(f"GRANT {right} {{}} TO {{}}").format(Identifier(name), Identifier(self.group))
         yield self.select(VIEWS)
+        # Else a reader has functions and tables of its own, temporary ones. The database's owner keeps the right.
+        yield SQL("REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC").format(Identifier(self.database))
+
+    def shut(self, name: str, grantors: Iterable[str]) -> Iterator[Composable]:
+        """A membership is taken away as whoever gave it, else Postgres only warns."""
+        role = Identifier(name)
+        yield SQL("ALTER ROLE {} NOLOGIN").format(role)
+        for grantor in map(Identifier, grantors):
+            yield SQL("REVOKE {} FROM {} GRANTED BY {}").format(Identifier(self.group), role, grantor)
 
     def select(self, views: Iterable[str]) -> Composable:
         named = SQL(", ").join(Identifier(self.schema, view) for view in views)
@@ -138,6 +164,16 @@ class _Place:
 def _place(connection: sa.Connection) -> _Place:
     return _Place(*connection.execute(sa.text("SELECT current_database(), current_schema()")).one())
 
+
+_GRANTORS = sa.text(
+    """
+    SELECT grantor.rolname FROM pg_auth_members m
+    JOIN pg_roles grantor ON grantor.oid = m.grantor
+    JOIN pg_roles member ON member.oid = m.member
+    JOIN pg_roles given ON given.oid = m.roleid
+    WHERE member.rolname = :name AND given.rolname = :group
+    """
+)
 
 _READERS = sa.text(
     """

@@ -11,20 +11,31 @@ from psycopg2.errors import DependentObjectsStillExist, InsufficientPrivilege
 from psycopg2.sql import SQL, Composable, Identifier, Literal
 
 from catalog.errors import ReaderRefused, RoleRightsMissing
+from models.errors import first_line
 
+SESSION_END_MS = 5000
 LONGEST_NAME = 63  # bytes; Postgres would cut the rest off without an error
 
 
 def check(connection: sa.Connection, name: str, mark: str) -> None:
     """Raises ReaderRefused where no role may be called so, or one is that does not bear the mark."""
-    if not name or len(name.encode()) > LONGEST_NAME or name.startswith("pg_") or name in ("public", "none"):
-        raise ReaderRefused(
-            f"{name!r} cannot be a role's name: take 1 to {LONGEST_NAME} bytes that do not begin with pg_"
-        )
+    check_name(name)
     if exists(connection, name) and not is_marked(connection, name, mark):
         raise ReaderRefused(
             f"there is a role {name!r} that Tagmill did not make for this database, so it is left alone; "
             "choose another name, or have an administrator rename it"
+        )
+
+
+def check_name(name: str) -> None:
+    """Raises ReaderRefused where no role may be called so."""
+    try:
+        size = len(name.encode())
+    except UnicodeEncodeError:  # bytes of a command line that are no UTF-8
+        size = 0
+    if not 0 < size <= LONGEST_NAME or "\0" in name or name.startswith("pg_") or name in ("public", "none"):
+        raise ReaderRefused(
+            f"{name!r} cannot be a role's name: take 1 to {LONGEST_NAME} bytes of UTF-8 that do not begin with pg_"
         )
 
 
@@ -43,6 +54,17 @@ def made(connection: sa.Connection, name: str, mark: str) -> Iterator[Composable
         yield SQL("COMMENT ON ROLE {} IS {}").format(Identifier(name), Literal(mark))
 
 
+def dropped(name: str) -> Iterator[Composable]:
+    """The statements that end a role's sessions and drop it; what it owned belongs to the user who runs them."""
+    role = Identifier(name)
+    yield SQL("GRANT {} TO CURRENT_USER").format(role)  # who is no superuser needs it for what follows
+    yield SQL("SELECT pg_terminate_backend(pid, {}) FROM pg_stat_activity WHERE usename = {}").format(
+        Literal(SESSION_END_MS), Literal(name)
+    )
+    for statement in ("REASSIGN OWNED BY {} TO CURRENT_USER", "DROP OWNED BY {}", "DROP ROLE {}"):
+        yield SQL(statement).format(role)
+
+
 def text(connection: sa.Connection, statement: Composable) -> str:
     """The statement with its names and values quoted."""
     return statement.as_string(driver(connection))
@@ -56,13 +78,13 @@ def driver(connection: sa.Connection) -> psycopg2.extensions.connection:
 def run(connection: sa.Connection, statements: Iterable[str], remedy: str) -> None:
     """Execute statements about roles; `remedy` is what an administrator may run instead.
 
-    Raises RoleRightsMissing; ReaderRefused where a role cannot be dropped.
+    Raises RoleRightsMissing, and ReaderRefused for all else: the driver's own error would show a password's hash.
     """
     try:
         for statement in statements:  # told of no parameters, the driver lets a % in a name be
             connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
     except sa.exc.DBAPIError as error:
-        reason = str(error.orig).strip().splitlines()[0]
+        reason = first_line(error.orig or type(error).__name__)
         if isinstance(error.orig, InsufficientPrivilege):
             raise RoleRightsMissing(
                 f"the database's user may not do this ({reason}); have an administrator give it CREATEROLE, "
@@ -72,7 +94,7 @@ def run(connection: sa.Connection, statements: Iterable[str], remedy: str) -> No
             raise ReaderRefused(
                 f"{reason}: it was given something of its own; take that away first"
             ) from None
-        raise
+        raise ReaderRefused(f"Postgres refused it: {reason}") from None
 
 
 _MARKED = sa.text(

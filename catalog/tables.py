@@ -193,6 +193,8 @@ class IngestError(Base):
     reason: Mapped[str]
     created_at: Mapped[datetime] = _now()
 
+    __table_args__ = (sa.Index("ix_ingest_errors_created_at", "created_at"),)
+
 
 class WorkItem(Base):
     """One photo to be seen by one model version: the ledger. The row is also the outbox of the queue."""
@@ -247,6 +249,7 @@ class WorkItem(Base):
         sa.Index("ix_work_items_expiry", "lease_expires_at", postgresql_where="state = 'leased'"),
         sa.Index("ix_work_items_quarantine", "error_code", postgresql_where="state = 'quarantined'"),
         sa.Index("ix_work_items_finished", "finished_at", postgresql_where="state = 'done'"),
+        sa.Index("ix_work_items_failed", "finished_at", postgresql_where="state = 'quarantined'"),
     )
 
 

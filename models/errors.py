@@ -8,6 +8,11 @@ from __future__ import annotations
 from typing import ClassVar
 
 
+def first_line(error: object) -> str:
+    """What a sentence says of another's error: its text's first line, or its name where it has no text."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
 class ModelError(Exception):
     """Anything that can go wrong in `models`; catch this to catch all."""
 

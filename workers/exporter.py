@@ -12,7 +12,7 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from catalog import gauges
 from catalog.gauges import Gauge
 from catalog.ledger import LANES
-from workers.health import probe
+from workers.health import Probes
 from workers.publisher import Queue
 from workers.runtime import Runtime
 
@@ -23,9 +23,10 @@ class Exporter(Collector):
     def __init__(self, runtime: Runtime, queue: Queue) -> None:
         self._runtime = runtime
         self._queue = queue
+        self._probes = Probes(runtime)
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
-        health = {service.name: service.ok for service in probe(self._runtime)}
+        health = {service.name: service.ok for service in self._probes.look()}
         found = [
             Gauge("tagmill_service_up", "1 where a service answers", float(ok), (("service", name),))
             for name, ok in health.items()

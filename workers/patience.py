@@ -11,6 +11,8 @@ from psycopg2 import ProgrammingError, errors
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, NotSupportedError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoneFree
 
+from models.errors import first_line
+
 log = structlog.get_logger()
 
 T = TypeVar("T")
@@ -31,7 +33,7 @@ def patiently(action: Callable[[], T], pauses: Sequence[float] = PAUSES) -> T:
         except SQLAlchemyError as error:
             if not is_database_trouble(error):
                 raise
-            log.warning("database in trouble, trying again", seconds=pause, error=str(error).splitlines()[0])
+            log.warning("database in trouble, trying again", seconds=pause, error=first_line(error))
         time.sleep(pause)
     return action()
 

@@ -16,17 +16,23 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+import structlog
+
 from workers.embedded.errors import ServiceError
 from workers.settings import Settings
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.trace import Tracer
+
+log = structlog.get_logger()
 
 Value = str | int | float | bool | Sequence[str]
 
 TRACEPARENT = "traceparent"
 """The header of a message that names the span which sent it, as W3C's Trace Context has it."""
 EXPORT_SECONDS = 3.0
+FLUSH_SECONDS = 4.0
 
 _endpoint: str | None = None
 _provider: TracerProvider | None = None
@@ -36,26 +42,28 @@ _lock = threading.Lock()
 def start(config: Settings) -> None:
     """From now on this process, and those it forks, tell the collector of `config`; nobody, where it names none.
 
-    Raises ServiceError where OpenTelemetry is not installed.
+    Raises ServiceError where OpenTelemetry is not installed, or its own variables are wrong.
     """
     global _endpoint
     if config.otel_endpoint and not _installed():
         raise ServiceError(
             "TAGMILL_OTEL_ENDPOINT is set, and OpenTelemetry is not installed: pip install 'tagmill[otel]'"
         )
+    if config.otel_endpoint and config.otel_endpoint != _endpoint:
+        _try(config.otel_endpoint)
     _endpoint = config.otel_endpoint
 
 
 @contextmanager
 def span(name: str, parent: str | None = None, **attributes: Value) -> Iterator[None]:
     """The block as a span, child of the one around it, or of the `parent` that a message's header names."""
-    if _endpoint is None:
+    tracer = _tracer()
+    if tracer is None:
         yield
         return
     from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
     around = TraceContextTextMapPropagator().extract({TRACEPARENT: parent}) if parent else None
-    tracer = _own_provider(_endpoint).get_tracer("tagmill")
     with tracer.start_as_current_span(name, around, attributes=_named(attributes)):
         yield
 
@@ -87,9 +95,11 @@ def traceparent() -> dict[str, str]:
 
 
 def flush() -> None:
-    """Tell what is not told yet, before this process ends: a few seconds at most, where the collector is away."""
-    if _provider is not None:
-        _provider.shutdown()
+    """Tell what is not told yet, before this process ends: `FLUSH_SECONDS` at most, where the collector is away."""
+    if _provider is not None:  # its own shutdown waits for each batch that is left
+        ending = threading.Thread(target=_provider.shutdown, name="flush traces", daemon=True)
+        ending.start()
+        ending.join(FLUSH_SECONDS)
 
 
 def _installed() -> bool:
@@ -98,6 +108,29 @@ def _installed() -> bool:
         return find_spec("opentelemetry.exporter.otlp.proto.http") is not None
     except ModuleNotFoundError:
         return False
+
+
+def _try(endpoint: str) -> None:
+    """Whether a provider can be made is known at the start, and not in the midst of work."""
+    try:
+        _make_provider(endpoint).shutdown()
+    except ValueError as error:
+        raise ServiceError(
+            f"correct or unset the variables that begin with OTEL_, which OpenTelemetry does not take: {error}"
+        ) from None
+
+
+def _tracer() -> Tracer | None:
+    """None where nothing is traced, or no longer: work goes on without."""
+    global _endpoint
+    if _endpoint is None:
+        return None
+    try:
+        return _own_provider(_endpoint).get_tracer("tagmill")
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is not the work's
+        log.warning("tracing is off from here on", error=str(error))
+        _endpoint = None
+        return None
 
 
 def _own_provider(endpoint: str) -> TracerProvider:

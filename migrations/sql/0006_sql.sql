@@ -4,6 +4,7 @@
 -- Before any other lock and in this order, else an ingest or a worker under way and this would wait for each other.
 LOCK TABLE products IN SHARE MODE;
 LOCK TABLE work_items IN EXCLUSIVE MODE;
+LOCK TABLE ingest_errors IN SHARE MODE;
 
 -- The best scores first, so that a LIMIT ends before the many rows below the threshold. With the ids in it the planner
 -- has no reason to prefer reading the table, which goes wrong where a label stands at its end.
@@ -13,6 +14,8 @@ CREATE INDEX ix_segments_label ON segments (label, score DESC);
 CREATE INDEX ix_overrides_label ON overrides (label);
 CREATE INDEX ix_products_brand ON products (brand);
 CREATE INDEX ix_work_items_finished ON work_items (finished_at) WHERE state = 'done';
+CREATE INDEX ix_work_items_failed ON work_items (finished_at) WHERE state = 'quarantined';
+CREATE INDEX ix_ingest_errors_created_at ON ingest_errors (created_at);
 
 CREATE OR REPLACE VIEW product_tags AS
 SELECT p.sku, p.id AS product_id, pi.image_id, c.label, c.score, m.name AS model, m.version AS model_version,

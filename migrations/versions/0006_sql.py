@@ -23,6 +23,8 @@ def downgrade() -> None:
         DROP VIEW product_results;
         DROP VIEW product_details;
         DROP VIEW product_tags;
+        DROP INDEX ix_ingest_errors_created_at;
+        DROP INDEX ix_work_items_failed;
         DROP INDEX ix_work_items_finished;
         DROP INDEX ix_products_brand;
         DROP INDEX ix_overrides_label;

@@ -18,7 +18,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 
-from models.errors import CheckpointError, TrainingError
+from models.errors import CheckpointError, TrainingError, first_line
 from models.training.recipe import Recipe
 
 
@@ -111,9 +111,8 @@ class RunFolder:
         try:
             state: dict[str, Any] = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
         except Exception as error:  # noqa: BLE001 - whatever a damaged file makes the unpickler say
-            first = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
             raise CheckpointError(
-                f"{self.checkpoint} cannot be read ({first}); start the run anew in another folder"
+                f"{self.checkpoint} cannot be read ({first_line(error)[:200]}); start the run anew in another folder"
             ) from None
         return state
 
@@ -139,7 +138,7 @@ class RunFolder:
                     raise
         except (OSError, RuntimeError) as error:
             # torch reports a full disk as a RuntimeError of its own.
-            reason = getattr(error, "strerror", None) or str(error).splitlines()[0][:200]
+            reason = getattr(error, "strerror", None) or first_line(error)[:200]
             raise TrainingError(
                 f"cannot write {path}: {reason}; make room, then go on with --resume: what was there is untouched"
             ) from None

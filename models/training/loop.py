@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from models.errors import CheckpointError, TrainingError
+from models.errors import CheckpointError, TrainingError, first_line
 from models.training import augment
 from models.training.batches import Batches
 from models.training.crew import Crew
@@ -162,9 +162,9 @@ class Loop:
             self.best = Best(*state["best"])
             self.history = list(state["history"])
         except (KeyError, RuntimeError, ValueError, TypeError) as error:
-            first = str(error).strip().splitlines()[0][:200]
             raise CheckpointError(
-                f"{self.folder.checkpoint} is of another network ({first}); start the run anew in another folder"
+                f"{self.folder.checkpoint} is of another network ({first_line(error)[:200]}); "
+                "start the run anew in another folder"
             ) from None
 
 

@@ -48,6 +48,8 @@ def test_added_listed_removed(tagmill_environment: dict[str, str]) -> None:
     assert name in tagmill(tagmill_environment, "list").stdout
     tagmill(tagmill_environment, "remove", name)
     assert "there is no reader" in tagmill(tagmill_environment, "remove", name, expect=1).stderr
+    for command in ("add", "remove"):
+        assert "of UTF-8" in tagmill(tagmill_environment, command, "an\udce4na", expect=1).stderr
 
 
 def test_sql_for_an_administrator_changes_nothing_by_itself(

@@ -69,6 +69,27 @@ def test_failures_of_the_last_day_are_added_up_by_code(engine: sa.Engine) -> Non
     assert found == [FailedCode("truncated", 3, later), FailedCode("not_found", 1, job)]
 
 
+def test_what_failed_long_ago_is_not_read(engine: sa.Engine) -> None:
+    job = plan(engine, add_images(engine, 3000), add_version(engine).id)
+    execute(
+        engine,
+        "UPDATE work_items SET state = 'quarantined', error_code = 'truncated', error_reason = 'x', "
+        "finished_at = now() - image_id * interval '1 hour'",
+    )
+    execute(
+        engine,
+        "INSERT INTO ingest_errors (job_id, manifest, line, code, reason, created_at) "
+        "SELECT :job, 'x.csv', n, 'not_found', 'x', now() - n * interval '1 hour' FROM generate_series(1, 3000) n",
+        job=job,
+    )
+    execute(engine, "ANALYZE work_items, ingest_errors")
+    with engine.connect() as connection:
+        explained = "\n".join(connection.scalars(sa.text(f"EXPLAIN {activity.FAILED_LATELY}")))
+    assert "ix_work_items_failed" in explained
+    assert "ix_ingest_errors_created_at" in explained
+    assert "Seq Scan" not in explained
+
+
 def test_rates_are_of_the_newest_seconds() -> None:
     photos = [600] * 54 + [60, 60, 60, 60, 60, 0]
     assert (activity.per_second(photos, 10), activity.per_second(photos, 60)) == (0.0, 5.0)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from catalog import acceptance, failures
+from catalog import acceptance, failures, jobs
 from catalog.errors import BadFilter
 from catalog.failures import Selection
 from catalog.manifests import RowError
@@ -58,6 +58,28 @@ def test_a_photo_counts_once_for_all_its_versions_and_jobs(engine: sa.Engine, sh
     assert cut.manifests == ()
     refused = groups["missing_file"]
     assert (refused.stages, refused.models, refused.manifests) == (("ingest",), (), ("products.csv",))
+
+
+def test_a_photo_of_many_products_counts_once(engine: sa.Engine) -> None:
+    (image,) = add_images(engine, 1)
+    for sku in ("SHIRT", "BOOT", "SOCK"):
+        add_product(engine, sku, [image])
+    plan(engine, [image], add_version(engine).id)
+    give_up(engine, image, "truncated", "the JPEG ends too early")
+    assert counts(engine, Selection()) == {"truncated": 1}
+    with engine.connect() as connection:
+        (photo,) = failures.newest(connection, Selection(), 9)["truncated"]
+    assert (photo.sku, photo.source) == ("BOOT", "BOOT-0.jpg")
+
+
+def test_rows_of_two_manifests_that_were_refused_alike_are_two_failures(engine: sa.Engine) -> None:
+    with engine.begin() as connection:
+        for manifest in ("spring.csv", "summer.csv"):
+            job = jobs.create(connection, "ingest", manifest)
+            nameless = RowError(2, None, None, "missing_sku", "the row has no sku")
+            acceptance.record_errors(connection, job, manifest, [nameless])
+        (group,) = failures.grouped(connection, Selection())
+    assert (group.failures, group.manifests) == (2, ("spring.csv", "summer.csv"))
 
 
 def test_narrowed(engine: sa.Engine, shop: dict[str, Any]) -> None:

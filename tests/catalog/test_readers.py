@@ -34,8 +34,7 @@ def add(engine: sa.Engine, name: str, timeout: int = 60) -> sa.Engine:
 
 
 def remove(engine: sa.Engine, name: str) -> None:
-    with engine.begin() as connection:
-        readers.remove(connection, name)
+    readers.remove(engine, name)
 
 
 def names(engine: sa.Engine) -> list[str]:
@@ -96,6 +95,8 @@ def test_a_reader_cannot_write_even_where_it_turns_the_read_only_default_off(
         "TRUNCATE products",
         "CREATE TABLE mine (n int)",
         "CREATE ROLE another",
+        "CREATE TEMPORARY TABLE t (n int)",
+        "CREATE FUNCTION pg_temp.f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
     ):
         refused(reader, f"SET TRANSACTION READ WRITE; {statement}")
 
@@ -183,10 +184,28 @@ def test_any_name_is_only_a_name(engine: sa.Engine, hostile: str) -> None:
     assert names(engine) == []
 
 
-@pytest.mark.parametrize("bad", ["", "x" * 64, "ü" * 32, "pg_reader", "public", "none"])
+@pytest.mark.parametrize("bad", ["", "x" * 64, "ü" * 32, "pg_reader", "public", "none", "an\udce4na", "a\0b"])
 def test_what_cannot_be_a_name_is_refused(engine: sa.Engine, bad: str) -> None:
     with pytest.raises(ReaderRefused, match="cannot be a role's name"):
         add(engine, bad)
+    with pytest.raises(ReaderRefused):
+        remove(engine, bad)
+
+
+def test_the_group_is_no_reader(engine: sa.Engine) -> None:
+    with pytest.raises(ReaderRefused, match="group of all readers"):
+        add(engine, f"tagmill_reader_{engine.url.database}")
+
+
+def test_no_hash_is_in_an_error(engine: sa.Engine, name: str) -> None:
+    add(engine, name)
+    with engine.begin() as other:
+        other.exec_driver_sql(f"ALTER ROLE \"{name}\" SET work_mem = '64MB'")
+        with engine.connect() as connection:
+            connection.exec_driver_sql("SET LOCAL lock_timeout = '100ms'")
+            with pytest.raises(ReaderRefused, match="lock timeout") as raised:
+                readers.add(connection, name, "sesame", 60)
+    assert "SCRAM" not in str(raised.value)
 
 
 def test_whoever_is_removed_reads_nothing_more(engine: sa.Engine, name: str) -> None:
@@ -195,19 +214,40 @@ def test_whoever_is_removed_reads_nothing_more(engine: sa.Engine, name: str) -> 
         connection.exec_driver_sql("SELECT * FROM product_tags")
         connection.rollback()
         remove(engine, name)
-        with pytest.raises(sa.exc.ProgrammingError, match="permission denied"):
+        with pytest.raises(sa.exc.OperationalError, match=r"terminat|closed the connection"):
             connection.exec_driver_sql("SELECT * FROM product_tags")
+        connection.invalidate()
     with pytest.raises(ReaderRefused, match="there is no reader"):
         remove(engine, name)
 
 
-def test_a_reader_with_rights_of_its_own_is_not_dropped(engine: sa.Engine, name: str) -> None:
-    add(engine, name)
+def test_what_a_reader_owns_does_not_keep_it(engine: sa.Engine, name: str) -> None:
+    reader = add(engine, name)
     execute(engine, f'GRANT SELECT ON products TO "{name}"')
-    with pytest.raises(ReaderRefused, match="take that away first"):
+    with reader.connect() as connection:
+        connection.exec_driver_sql("SET TRANSACTION READ WRITE; SELECT lo_create(0)")
+        connection.commit()
         remove(engine, name)
-    execute(engine, f'REVOKE SELECT ON products FROM "{name}"')
+        connection.invalidate()
+    assert rows(engine, "SELECT rolname FROM pg_roles WHERE rolname = :name", name=name) == []
+
+
+def test_who_cannot_be_dropped_is_shut_out(engine: sa.Engine, other: sa.Engine, name: str) -> None:
+    reader = add(engine, name)
+    execute(other, f'GRANT SELECT ON products TO "{name}"')
+    with reader.connect() as connection:
+        connection.exec_driver_sql("SELECT * FROM product_tags")
+        with pytest.raises(ReaderRefused, match=r"can log in no more.*role is left.*take that away first"):
+            remove(engine, name)
+        with pytest.raises(sa.exc.OperationalError):
+            connection.exec_driver_sql("SELECT * FROM product_tags")
+        connection.invalidate()
+    with pytest.raises(sa.exc.OperationalError, match="not permitted to log in"):
+        reader.connect()
+    assert names(engine) == [name]
+    execute(other, f'REVOKE SELECT ON products FROM "{name}"')
     remove(engine, name)
+    assert names(engine) == []
 
 
 def test_without_createrole_an_administrator_runs_the_sql(server: sa.Engine, name: str) -> None:

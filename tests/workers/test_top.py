@@ -17,7 +17,7 @@ import pytest
 import sqlalchemy as sa
 
 from catalog import rates
-from catalog.activity import FailedCode, Lease
+from catalog.activity import BUCKET_SECONDS, FailedCode, Lease
 from catalog.ledger import Lane
 from tests.catalog.shop import add_images, add_version, execute, make_ledger, plan
 from tests.workers.test_job_table import NOW, drawn, progress
@@ -65,6 +65,18 @@ def test_a_frame_fits_the_terminal_and_says_everything(width: int) -> None:
     assert row[1].startswith("prod")
     assert row[2] == "running"
     assert row[4:] == ["38,000", "4", "60,896", "11", "1:36:08"]
+
+
+@pytest.mark.parametrize(("width", "seconds_shown"), [(40, 0), (50, 0), (60, 120)])
+def test_throughput_is_drawn_as_far_as_there_is_room(width: int, seconds_shown: int) -> None:
+    lines = drawn(draw(FRAME, width), width)
+    assert sum(line.count(level) for line in lines for level in LEVELS) * BUCKET_SECONDS == seconds_shown
+    assert "58.7 in a minute" in " ".join(line.strip() for line in lines)
+
+
+def test_a_frame_that_no_newer_one_follows_is_marked() -> None:
+    assert "nothing new has come since" in drawn(draw(FRAME, 80, late=True), 80)[0]
+    assert "nothing new" not in "".join(drawn(draw(FRAME, 80), 80))
 
 
 def test_what_is_small_stands_side_by_side_where_there_is_room() -> None:

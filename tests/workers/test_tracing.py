@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -92,6 +93,53 @@ def test_a_collector_that_is_away_blocks_nothing(tagmill_environment: dict[str, 
     assert time.monotonic() - began < 50
 
 
+FLUSHED = AWAY.replace("print(", "tracing.flush()\nprint(")
+
+
+def test_the_end_waits_a_few_seconds_for_a_collector_that_hangs(tagmill_environment: dict[str, str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        done = run(FLUSHED, f"http://127.0.0.1:{silent.getsockname()[1]}", tagmill_environment)
+    assert float(done.stdout) < 8  # the batches of a full queue would take 15 s
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "256", "max_queue_size"),
+        ("OTEL_BSP_SCHEDULE_DELAY", "-1", "schedule_delay"),
+        ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "x", "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT"),
+    ],
+)
+def test_a_mistake_in_its_own_variables_is_told_at_the_start(
+    name: str, value: str, reason: str, tagmill_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TAGMILL_OTEL_ENDPOINT", "http://127.0.0.1:1")
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ServiceError, match=f"begin with OTEL_.*{reason}"):
+        tracing.start(Settings())
+
+
+BROKEN = """
+import os
+from workers import tracing
+from workers.settings import Settings
+
+tracing.start(Settings())
+os.environ["OTEL_BSP_SCHEDULE_DELAY"] = "-1"
+for number in range(2):
+    with tracing.span("process_chunk"):
+        tracing.note(models=["a@1"])
+        print("work", number)
+"""
+
+
+def test_tracing_that_fails_is_switched_off_and_work_goes_on(tagmill_environment: dict[str, str]) -> None:
+    done = run(BROKEN, "http://127.0.0.1:1", tagmill_environment)
+    assert "work 0" in done.stdout
+    assert "work 1" in done.stdout
+    assert done.stdout.count("tracing is off from here on") == 1
+
+
 OFF = """
 import sys
 from workers import metrics, tracing
@@ -111,7 +159,8 @@ def test_an_endpoint_without_the_extra_is_an_error_that_names_it(
     tagmill_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TAGMILL_OTEL_ENDPOINT", "http://127.0.0.1:4318")
-    monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto", None)  # as if it were not installed
+    for name in ("opentelemetry.exporter.otlp.proto", "opentelemetry.exporter.otlp.proto.http"):
+        monkeypatch.setitem(sys.modules, name, None)  # as if it were not installed
     with pytest.raises(ServiceError, match=r"pip install 'tagmill\[otel\]'"):
         tracing.start(Settings())
 

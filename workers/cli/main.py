@@ -14,7 +14,7 @@ from rich.markup import escape
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from catalog.errors import CatalogError, StoreUnavailable
-from models.errors import ModelError, TrainingError
+from models.errors import ModelError, TrainingError, first_line
 from workers.cli import (
     backup,
     demo,
@@ -84,13 +84,13 @@ def main() -> None:
     except ValidationError as error:
         _fail(_about_settings(error))
     except OperationalError as error:
-        reason = str(error.orig).strip().splitlines()[0] if error.orig else str(error)
         _fail(
-            f"Postgres does not answer: {reason}. Run `tagmill up`, or check TAGMILL_DATABASE_URL.",
+            f"Postgres does not answer: {first_line(error.orig or error)}. "
+            "Run `tagmill up`, or check TAGMILL_DATABASE_URL.",
             code=OUTAGE,
         )
     except ProgrammingError as error:
-        reason = str(error.orig).strip().splitlines()[0] if error.orig else str(error)
+        reason = first_line(error.orig or error)
         _fail(f"the database is not at this release's schema ({reason}). Run `tagmill migrate`.")
 
 

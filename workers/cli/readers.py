@@ -51,13 +51,13 @@ def add(
     if as_sql and as_json:
         raise typer.BadParameter("choose --sql or --json")
     engine, password = Runtime(settings()).engine, token_urlsafe(24)
-    shown = _url(engine.url, name, password)
     with engine.begin() as connection:
         if as_sql:
             for statement in catalog_readers.script(connection, name, password, timeout):
                 print(f"{statement};")
         else:
             new = catalog_readers.add(connection, name, password, timeout)
+    shown = _url(engine.url, name, password)
     if as_json:
         print_json({"name": name, "url": shown, "new": new, "statement_timeout_seconds": timeout})
         return
@@ -86,12 +86,13 @@ def list_(as_json: JsonFlag = False) -> None:
 
 @readers.command()
 def remove(name: NameArgument, as_json: JsonFlag = False) -> None:
-    """Drop a reader: what it has open may read nothing more.
+    """Shut a reader out, end its sessions and drop its role.
+
+    What it owned, if anything, belongs to the database's user from then on.
 
     Example: tagmill readers remove anna
     """
-    with Runtime(settings()).engine.begin() as connection:
-        catalog_readers.remove(connection, name)
+    catalog_readers.remove(Runtime(settings()).engine, name)
     if as_json:
         print_json({"name": name, "removed": True})
     else:

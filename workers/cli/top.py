@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from typing import Annotated
 
 import typer
@@ -14,6 +15,7 @@ from workers.cli.console import out, print_json
 from workers.cli.keys import keys
 from workers.cli.options import JsonFlag
 from workers.cli.top_view import as_document, draw
+from workers.health import PATIENCE
 from workers.periodic import Periodic
 from workers.runtime import Runtime
 from workers.settings import settings
@@ -61,15 +63,23 @@ class _Looking(Periodic):
     def __init__(self, watch: Watch, interval: float) -> None:
         super().__init__("top", interval, self._look)
         self._watch = watch
+        self._late_after = interval + 2 * PATIENCE
+        self._looked = time.monotonic()
         self.frame: Frame | None = None
+
+    @property
+    def late(self) -> bool:
+        """Whether a new frame is overdue: what is shown may hold no longer."""
+        return time.monotonic() - self._looked > self._late_after
 
     def _look(self) -> None:
         self.frame = self._watch.look()
+        self._looked = time.monotonic()
 
 
 def _go_on(watch: Watch, interval: float) -> None:
     looking = _Looking(watch, interval)
-    shown: tuple[Frame | None, ConsoleDimensions] | None = None
+    shown: tuple[Frame | None, bool, ConsoleDimensions] | None = None
     with (
         contextlib.suppress(KeyboardInterrupt),
         keys() as key,
@@ -77,6 +87,7 @@ def _go_on(watch: Watch, interval: float) -> None:
     ):
         looking.start()
         while key(KEY_SECONDS) != "q":
-            if shown != (shown := (looking.frame, out.size)):
-                seen = draw(looking.frame, out.width) if looking.frame else Text("looking …")
+            if shown != (shown := (looking.frame, looking.late, out.size)):
+                frame, late, size = shown
+                seen = draw(frame, size.width, late=late) if frame else Text("looking …")
                 live.update(seen, refresh=True)

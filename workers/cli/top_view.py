@@ -23,9 +23,12 @@ LEVELS = "▁▂▃▄▅▆▇█"
 ROWS_SHOWN = 8
 
 
-def draw(frame: Frame, width: int) -> RenderableType:
-    """Everything, one below the other; on wide terminals what is small stands side by side."""
-    parts = [_head(frame)]
+def draw(frame: Frame, width: int, *, late: bool = False) -> RenderableType:
+    """Everything, one below the other; on wide terminals what is small stands side by side.
+
+    `late` where a newer frame should have come by now.
+    """
+    parts = [_head(frame, late)]
     parts += [Text(f"{one.name}: {one.detail}", "red") for one in frame.services if not one.ok]
     if frame.ledger is None:
         parts += [_lanes(frame), Text("jobs, workers and failures are shown when Postgres answers", "dim")]
@@ -55,8 +58,10 @@ def _beside(parts: Sequence[RenderableType]) -> Table:
     return grid
 
 
-def _head(frame: Frame) -> RenderableType:
+def _head(frame: Frame, late: bool) -> RenderableType:
     line = Text(f"{frame.at.astimezone():%H:%M:%S}  tagmill", "bold")
+    if late:
+        line.append("   old: nothing new has come since", "bold red")
     for service in frame.services:
         line.append(f"   {service.name} ", "default")
         line.append(*(("up", "green") if service.ok else ("down", "bold red")))
@@ -67,9 +72,11 @@ def _throughput(ledger: Ledger, width: int) -> RenderableType:
     line = Text("photos/s ")
     line.append(f"{ledger.per_second:,.1f}", "bold green")
     line.append(f" in 10 s, {ledger.per_second_of_minute:,.1f} in a minute  ")
-    shown = ledger.photos[-min(len(ledger.photos), width - line.cell_len - 9) :]
-    line.append(sparkline(shown), "green")
-    line.append(f" {len(shown) * BUCKET_SECONDS // 60} min", "dim")
+    room = max(0, width - line.cell_len - len(" 10 min"))
+    shown = ledger.photos[max(0, len(ledger.photos) - room) :]
+    if len(shown) * BUCKET_SECONDS >= 60:
+        line.append(sparkline(shown), "green")
+        line.append(f" {len(shown) * BUCKET_SECONDS // 60} min", "dim")
     return line
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from models.errors import first_line
 from workers.doctor import database, machine, queue, work
 from workers.doctor.finding import Finding, judge
 from workers.health import probe
@@ -39,6 +40,6 @@ def _safely(check: Check, runtime: Runtime) -> Iterator[Finding]:
         yield Finding(
             "check_failed",
             "fail",
-            f"the check of {name} failed: {str(error).splitlines()[0][:200] if str(error) else type(error).__name__}",
+            f"the check of {name} failed: {first_line(error)[:200]}",
             "Run `tagmill migrate` if the schema is old; else look at the service's log.",
         )

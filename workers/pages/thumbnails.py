@@ -1,7 +1,11 @@
-"""What pages show of stored objects, fetched by a few threads; one that cannot be shown costs only itself."""
+"""What pages show of stored objects, fetched by a few threads; one that cannot be shown costs only itself.
+
+They are decoded one at a time: the largest photo that is allowed is 192 MB of pixels. Threads wait for the store.
+"""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -32,6 +36,7 @@ class Objects:
         self._limits = limits
         self._threads = threads
         self._on_progress = on_progress
+        self._decoding = threading.Lock()
 
     def map(self, make: Callable[[Item], Made], items: Sequence[Item]) -> list[Made]:
         """`make` of each item, in order, by threads. Raises StoreUnavailable or StoreRefused: nothing is served."""
@@ -52,8 +57,10 @@ class Objects:
         return self.read(key, lambda data: pictures.labels_of(data, self._limits))
 
     def read(self, key: str, make: Callable[[bytes], Made]) -> Made | Unshown:
-        """What `make` does of the bytes under `key`, or the error that stood in its way."""
+        """What `make`, one at a time, does of the bytes under `key`, or the error that stood in its way."""
         try:
-            return make(self._store.get(key, limit=self._limits.max_bytes))
+            data = self._store.get(key, limit=self._limits.max_bytes)
+            with self._decoding:
+                return make(data)
         except (PhotoError, StoreError) as error:
             return error

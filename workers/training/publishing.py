@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from catalog.versions import Version
-from models.errors import BuilderError, SpecError, TrainingError
+from models.errors import BuilderError, SpecError, TrainingError, first_line
 from models.predictor import Predictor, load_predictors
 from models.spec import ModelSpec
 from models.training import probe
@@ -47,7 +47,7 @@ def spec_of(run: Path) -> ModelSpec:
     except OSError as error:
         raise TrainingError(f"cannot read {folder.spec}: {error.strerror}") from None
     except (SpecError, yaml.YAMLError, UnicodeDecodeError, TypeError) as error:
-        raise TrainingError(f"{folder.spec} is damaged ({_first_line(error)}); {_again(folder)}") from None
+        raise TrainingError(f"{folder.spec} is damaged ({first_line(error)}); {_again(folder)}") from None
 
 
 def predictor_of(run: Path, spec: ModelSpec, device: str = "cpu") -> Predictor:
@@ -58,7 +58,7 @@ def predictor_of(run: Path, spec: ModelSpec, device: str = "cpu") -> Predictor:
     try:
         return load_predictors([spec], {spec.weights: folder.weights}, device)[0]
     except (SpecError, BuilderError) as error:
-        raise TrainingError(f"{folder.spec} is damaged ({_first_line(error)}); {_again(folder)}") from None
+        raise TrainingError(f"{folder.spec} is damaged ({first_line(error)}); {_again(folder)}") from None
 
 
 def _way_on(folder: RunFolder) -> str:
@@ -70,7 +70,3 @@ def _way_on(folder: RunFolder) -> str:
 def _again(folder: RunFolder) -> str:
     """The run writes it anew from its last checkpoint."""
     return f"remove spec.yaml and go on with `tagmill train --resume --out {folder.path}`"
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -9,7 +9,7 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from catalog import activity
 from catalog.ledger import LANES, Lane
-from workers.health import ServiceHealth, probe
+from workers.health import Probes, ServiceHealth
 from workers.publisher import Queue
 from workers.runtime import Runtime
 from workers.watching.frame import Frame, Ledger
@@ -26,6 +26,7 @@ class Watch:
     def __init__(self, runtime: Runtime, queue: Queue) -> None:
         self._runtime = runtime
         self._queue = queue
+        self._probes = Probes(runtime)
         self._jobs = Seldom(lambda connection: activity.open_jobs(connection, JOBS_SHOWN))
         self._throughput = Seldom(activity.throughput)
         self._leases = Seldom(activity.leases)
@@ -35,7 +36,7 @@ class Watch:
 
     def look(self) -> Frame:
         """How everything stands now. Raises nothing that a service may cause."""
-        services = probe(self._runtime)
+        services = self._probes.look()
         up = {service.name: service.ok for service in services}
         messages = self._messages() if up["redis"] else None
         ledger: Ledger | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import time
 
 import numpy as np
 import pytest
@@ -65,6 +66,21 @@ def test_one_bad_object_costs_only_itself(store: S3AssetStore) -> None:
     assert seen == [(1, 3), (2, 3), (3, 3)]
     assert isinstance(Objects(store, Limits(max_bytes=10), 1).photo("images/large.jpg", 60), ObjectTooLarge)
     assert isinstance(objects.mask("images/cut.jpg"), PhotoError)
+
+
+def test_objects_are_decoded_one_at_a_time(store: S3AssetStore) -> None:
+    store.put("images/good.jpg", photo((300, 200)), "image/jpeg")
+    objects, at_work, most = Objects(store, Limits(), 4), 0, 0
+
+    def decode(_: bytes) -> None:
+        nonlocal at_work, most
+        at_work += 1
+        most = max(most, at_work)
+        time.sleep(0.02)
+        at_work -= 1
+
+    objects.map(lambda key: objects.read(key, decode), ["images/good.jpg"] * 8)
+    assert most == 1
 
 
 def test_a_store_that_serves_nothing_is_said_at_once() -> None:
