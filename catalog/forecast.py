@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from catalog import jobs, rates
+from catalog import rates, stale
 from catalog.asset_store import AssetStore
 from catalog.filters import Filter
 from catalog.ledger import Lane
@@ -57,7 +57,7 @@ def forecast(
 
     A message of `chunk_size` photos is worked off by one process, so the last ones keep some process waiting.
     """
-    photos, stale = jobs.stale(connection, version.id, products)
+    photos, lacking = stale.count(connection, version.id, products)
     hands = processes if processes is not None else rates.processes(connection)
     rate = rates.measured(connection, [version.id], hands)
     others = rates.of_all(connection, hands)
@@ -66,13 +66,13 @@ def forecast(
     done_at = None
     if rate and hands and ahead_seconds is not None:
         now: datetime = connection.execute(sa.text("SELECT now()")).scalar_one()
-        of_one = min(stale, -(-stale // (chunk_size * hands)) * chunk_size)
+        of_one = min(lacking, -(-lacking // (chunk_size * hands)) * chunk_size)
         done_at = now + timedelta(seconds=ahead_seconds / hands + of_one * rate.seconds)
     return Forecast(
         model=version.key,
         photos=photos,
-        stale=stale,
-        waiting=jobs.waiting(connection, version.id, products),
+        stale=lacking,
+        waiting=stale.waiting(connection, version.id, products),
         seconds_a_photo=rate.seconds if rate else None,
         measured_photos=rate.photos if rate else 0,
         measured_at_once=rate.at_once if rate else 0,
@@ -80,17 +80,17 @@ def forecast(
         ahead_seconds=ahead_seconds,
         processes=hands,
         done_at=done_at,
-        mask_bytes=_mask_bytes(connection, store, version, stale),
+        mask_bytes=_mask_bytes(connection, store, version, lacking),
     )
 
 
-def _mask_bytes(connection: sa.Connection, store: AssetStore, version: Version, stale: int) -> int | None:
+def _mask_bytes(connection: sa.Connection, store: AssetStore, version: Version, photos: int) -> int | None:
     """Of as many masks as are missing, by the size of some that are there."""
     if version.task != "segment":
         return 0
     keys = connection.scalars(_SOME_MASKS, {"version_id": version.id, "limit": SAMPLED_MASKS}).all()
     sizes = [size for key in keys if (size := store.size(key)) is not None]
-    return round(stale * sum(sizes) / len(sizes)) if sizes else None
+    return round(photos * sum(sizes) / len(sizes)) if sizes else None
 
 
 # Photos, not items: those of one photo are worked off together. On hold is not ahead.

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from catalog import jobs, promotion, versions
+from catalog import promotion, stale, versions
 from catalog.errors import NotCovered
 from catalog.ledger import Lane
 from catalog.promotion import Gaps, Switched
@@ -70,5 +70,5 @@ def _fill(runtime: Runtime, reference: str, gaps: Gaps) -> None:
     lane: Lane = "fresh" if gaps.unasked <= FEW else "backlog"
     with runtime.engine.begin() as connection:
         version = versions.find(connection, reference)
-        jobs.plan_existing(connection, version.id, version.key, lane=lane)
+        stale.plan(connection, version.id, version.key, lane=lane)
     publish_due(runtime)

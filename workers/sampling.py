@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from catalog import jobs, rates
+from catalog import jobs, rates, stale
 from catalog.errors import CatalogError
 from catalog.filters import Filter
 from catalog.jobs import Progress
@@ -35,7 +35,7 @@ def run_sample(
     Raises NobodyWorks where no worker began anything for `patience` seconds.
     """
     with runtime.engine.begin() as connection:
-        job_id, _ = jobs.plan_existing(
+        job_id, _ = stale.plan(
             connection, version.id, version.key, limit=count, products=products, lane="fresh"
         )
     publish_due(runtime)

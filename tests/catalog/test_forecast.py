@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 import sqlalchemy as sa
 
-from catalog import filters, holds, jobs, rates
+from catalog import filters, holds, rates, stale
 from catalog.asset_store import MemoryAssetStore
 from catalog.forecast import Forecast, forecast
 from catalog.outcomes import ItemKey, Stored
@@ -190,4 +190,4 @@ def test_what_was_cancelled_counts_as_stale(engine: sa.Engine) -> None:
         holds.act(connection, job, "cancel")
     make_ledger(engine).cancel()
     with engine.connect() as connection:
-        assert jobs.stale(connection, version) == (4, 4)
+        assert stale.count(connection, version) == (4, 4)

@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 import sqlalchemy as sa
 
-from catalog import filters, holds, jobs, ledger
+from catalog import filters, holds, jobs, ledger, stale
 from catalog.errors import JobCancelled, JobInOtherState, UnknownJob
 from catalog.holds import Action
 from catalog.jobs import Progress
@@ -170,7 +170,7 @@ def test_cancelled_work_can_be_asked_for_again(engine: sa.Engine) -> None:
     act(engine, job, "cancel")
     made.cancel()
     with engine.begin() as connection:
-        again, added = jobs.plan_existing(connection, version, "product-type@1", limit=2)
+        again, added = stale.plan(connection, version, "product-type@1", limit=2)
         assert added == 2
         assert Ledger.plan(connection, again, images, [version]) == 1
     assert progress(engine, again).pending == 3
@@ -186,7 +186,7 @@ def test_what_had_failed_in_a_cancelled_job_can_be_asked_for_again(engine: sa.En
     act(engine, job, "cancel")
     make_ledger(engine).cancel()
     with engine.begin() as connection:
-        again, added = jobs.plan_existing(connection, version, "product-type@1")
+        again, added = stale.plan(connection, version, "product-type@1")
     assert added == 2
     assert (progress(engine, again).pending, progress(engine, other).quarantined) == (2, 1)
     assert rows(engine, "SELECT DISTINCT error_code FROM work_items WHERE state = 'pending'") == [(None,)]
@@ -364,7 +364,7 @@ def test_older_jobs_come_first_within_a_lane(engine: sa.Engine) -> None:
 def test_a_job_that_stands_still_is_told_with_the_likely_reason(engine: sa.Engine) -> None:
     images, version = add_images(engine, 3), add_version(engine).id
     with engine.begin() as connection:
-        job, _ = jobs.plan_existing(connection, version, "product-type@1")
+        job, _ = stale.plan(connection, version, "product-type@1")
     ago = "UPDATE jobs SET created_at = now() - :minutes * interval '1 minute'"
     assert not progress(engine, job).warning
     execute(engine, ago, minutes=2)
@@ -383,7 +383,7 @@ def test_a_job_that_waits_behind_others_does_not_stand_still(engine: sa.Engine) 
     images, version = add_images(engine, 2), add_version(engine).id
     plan(engine, images[:1], version)
     with engine.begin() as connection:
-        job, _ = jobs.plan_existing(connection, version, "product-type@1")
+        job, _ = stale.plan(connection, version, "product-type@1")
     execute(engine, "UPDATE jobs SET created_at = now() - interval '1 hour'")
     make_ledger(engine).claim(images[:1], uuid4())
     assert not progress(engine, job).warning

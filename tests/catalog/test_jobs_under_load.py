@@ -13,7 +13,7 @@ from uuid import uuid4
 import pytest
 import sqlalchemy as sa
 
-from catalog import holds, jobs, promotion, versions
+from catalog import holds, jobs, promotion, stale, versions
 from catalog.errors import NotCovered
 from catalog.jobs import Progress
 from catalog.ledger import Chunk, Lane, Ledger
@@ -114,7 +114,7 @@ class Shop:
 
     def process(self, version: versions.Version, lane: Lane = "backlog") -> tuple[int, int]:
         with self.engine.begin() as connection:
-            return jobs.plan_existing(connection, version.id, version.key, lane=lane)
+            return stale.plan(connection, version.id, version.key, lane=lane)
 
     def act(self, job: int, action: holds.Action) -> None:
         with self.engine.begin() as connection:

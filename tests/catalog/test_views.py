@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
-from catalog import acceptance, jobs, results
+from catalog import acceptance, jobs, results, stale
 from catalog.errors import UnknownJob
 from catalog.manifests import RowError
 from catalog.outcomes import ItemKey, Quarantined, Retry, Stored
@@ -288,10 +288,10 @@ def test_a_job_over_photos_that_are_there_plans_those_that_lack_the_model(engine
     add_product(engine, "A", images[:4])
     plan(engine, images[:1], version)
     with engine.begin() as connection:
-        assert jobs.plan_existing(connection, version, "product-type@1", ["A"], 2)[1] == 2
-        assert jobs.plan_existing(connection, version, "product-type@1", ["A"], None)[1] == 1
-        assert jobs.plan_existing(connection, version, "product-type@1", ["none"], None)[1] == 0
-        job, added = jobs.plan_existing(connection, version, "product-type@1", [], None)
+        assert stale.plan(connection, version, "product-type@1", ["A"], 2)[1] == 2
+        assert stale.plan(connection, version, "product-type@1", ["A"], None)[1] == 1
+        assert stale.plan(connection, version, "product-type@1", ["none"], None)[1] == 0
+        job, added = stale.plan(connection, version, "product-type@1", [], None)
         assert added == 2
         (found,) = jobs.progress(connection, job_id=job)
     assert (found.kind, found.subject, found.state, found.items) == (

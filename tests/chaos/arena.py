@@ -16,7 +16,7 @@ from typing import Any
 import sqlalchemy as sa
 from redis import Redis
 
-from catalog import jobs, versions
+from catalog import stale, versions
 from catalog.asset_store import S3AssetStore
 from tests.chaos.fault import DEADLY, FAULTS, FOLDER, Fault, read_notes, render
 from tests.chaos.oracle import Verdict, judge, slowest_recovery
@@ -82,7 +82,7 @@ class Arena:
         with self.engine.begin() as connection:
             version = versions.find(connection, model)
             skus = [f"SKU-{n}" for n in range(offset, offset + photos)]
-            job, accepted = jobs.plan_existing(connection, version.id, model, skus, None)
+            job, accepted = stale.plan(connection, version.id, model, skus, None)
             assert accepted == photos
         query = "SELECT i.sha256 FROM work_items w JOIN images i ON i.id = w.image_id WHERE w.job_id = :job"
         self.accepted |= {(sha, model) for (sha,) in self.rows(query, job=job)}

@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from catalog import filters, holds, jobs, versions
+from catalog import filters, holds, jobs, stale, versions
 from catalog.error_report import ErrorReport
 from catalog.ingest import Summary
 from catalog.ledger import Lane
@@ -104,7 +104,7 @@ def process(
     lane: Lane = "fresh" if fresh else "backlog"
     with runtime.engine.begin() as connection:
         version = versions.find(connection, model)
-        job_id, added = jobs.plan_existing(
+        job_id, added = stale.plan(
             connection, version.id, version.key, sku or (), limit, products=products, lane=lane
         )
         pause_at = None if hours is None else datetime.now(UTC) + timedelta(hours=hours)

@@ -11,7 +11,7 @@ import typer
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from catalog import filters, jobs, sample, versions
+from catalog import filters, sample, stale, versions
 from catalog.errors import CatalogError
 from catalog.forecast import Forecast, forecast
 from catalog.sample import Found
@@ -57,7 +57,7 @@ def plan(
     failed = 0
     if sample_size is not None:
         with runtime.engine.connect() as connection:
-            _, lacking = jobs.stale(connection, version.id, products)
+            _, lacking = stale.count(connection, version.id, products)
         if not lacking:
             raise NothingToSample(f"no photo that is meant lacks {version.key}: there is nothing to sample")
         job, failed = _sampled(runtime, version, sample_size, products)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from catalog import jobs, versions
+from catalog import stale, versions
 from catalog.versions import Version
 from workers.demo import workload
 from workers.demo.processes import Worker
@@ -118,6 +118,6 @@ class _Run:
             return
         with self._runtime.engine.begin() as connection:
             version = self._plan.fine
-            _, added = jobs.plan_existing(connection, version.id, version.key, self._plan.fine_skus, None)
+            _, added = stale.plan(connection, version.id, version.key, self._plan.fine_skus, None)
         self.items_new += added
         self._publish()

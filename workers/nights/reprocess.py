@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from catalog import holds, jobs, versions
+from catalog import holds, stale, versions
 from catalog.jobs import Bounds
 from workers.due import Schedule, Turn
 from workers.intake import ingest_manifest, publish_due
@@ -32,7 +32,7 @@ def _reprocess(turn: Turn) -> tuple[str, dict[str, Any]]:
         ):  # begun before, and a person said otherwise since
             return _subject(turn.runtime), {"items": 0, "skipped": "it was paused or cancelled"}
         wanted = [version.id for version in versions.for_new_photos(connection)]
-        items = jobs.add_existing(connection, turn.job_id, wanted)
+        items = stale.add(connection, turn.job_id, wanted)
     publish_due(turn.runtime)
     summary: dict[str, Any] = {"until": pause_at.isoformat(), "resumed": resumed, "items": items}
     if config.reprocess_manifest:
