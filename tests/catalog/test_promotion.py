@@ -9,14 +9,16 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from uuid import uuid4
 
+import numpy as np
 import pytest
 import sqlalchemy as sa
 
 from catalog import jobs, locks, promotion, retired, versions
 from catalog.asset_store import S3AssetStore, mask_key
 from catalog.errors import AlreadyServes, NotCovered, NoWayBack, StoreError, StoreUnavailable, UnknownModel
-from catalog.outcomes import ItemKey, Outcome, Quarantined
+from catalog.outcomes import ItemKey, Outcome, Quarantined, Stored
 from catalog.promotion import Coverage
+from models.predictions import Embedding
 from tests.catalog.shop import (
     add_images,
     add_product,
@@ -360,3 +362,32 @@ def test_what_was_made_anew_is_kept_as_long_again(engine: sa.Engine, store: S3As
     shop.see(shop.first, shop.images)
     assert retired.collect(engine, store, grace=A_WEEK).items == 0
     assert promote(engine, "product-type@1") == ("product-type@1", "product-type@2")
+
+
+def test_neighbours_are_found_through_a_promotion_to_another_width(engine: sa.Engine) -> None:
+    first, second = (add_version(engine, "look", number, task="embed") for number in (1, 2))
+    images = add_images(engine, 3)
+    for sku, image in zip("ABC", images, strict=True):
+        add_product(engine, sku, [image])
+    vectors = {first: [(1, 0), (0.8, 0.6), (0, 1)], second: [(0, 0, 1), (0, 1, 0), (0, 0.6, 0.8)]}
+    for version, found in vectors.items():
+        plan(engine, images, version.id)
+        ledger, token = make_ledger(engine), uuid4()
+        ledger.claim(images, token)
+        answers = [Embedding(np.array(vector, np.float32)) for vector in found]
+        keys = [ItemKey(image, version.id) for image in images]
+        assert ledger.settle(token, [Stored(*pair) for pair in zip(keys, answers, strict=True)]) == 0
+
+    def nearest() -> tuple[object, ...]:
+        query = """
+            SELECT other.sku, mine.width FROM product_embeddings mine
+            JOIN product_embeddings other ON other.model = mine.model AND other.sku <> mine.sku
+            WHERE mine.sku = 'A' ORDER BY other.embedding <=> mine.embedding LIMIT 1
+        """
+        return rows(engine, query)[0]
+
+    assert nearest() == ("B", 2)
+    promote(engine, "look@2")
+    assert nearest() == ("C", 3)
+    rollback(engine, "look")
+    assert nearest() == ("B", 2)
