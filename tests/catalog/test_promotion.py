@@ -369,8 +369,8 @@ def test_neighbours_are_found_through_a_promotion_to_another_width(engine: sa.En
     images = add_images(engine, 3)
     for sku, image in zip("ABC", images, strict=True):
         add_product(engine, sku, [image])
-    vectors = {first: [(1, 0), (0.8, 0.6), (0, 1)], second: [(0, 0, 1), (0, 1, 0), (0, 0.6, 0.8)]}
-    for version, found in vectors.items():
+    narrow, wide = [(1, 0), (0.8, 0.6), (0, 1)], [(0, 0, 1), (0, 1, 0), (0, 0.6, 0.8)]
+    for version, found in ((first, narrow), (second, wide)):
         plan(engine, images, version.id)
         ledger, token = make_ledger(engine), uuid4()
         ledger.claim(images, token)
