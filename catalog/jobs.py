@@ -161,12 +161,14 @@ def progress(connection: sa.Connection, *, job_id: int | None = None, limit: int
 
 
 def failure_codes(connection: sa.Connection, job_id: int) -> dict[str, int]:
-    """How many items and rows of its manifest failed in a job, by code, the commonest first."""
+    """How many items and rows of its manifest failed in a job, or the job itself, by code, the commonest first."""
     query = sa.text(
         """
         SELECT code, count(*) AS failures FROM (
             SELECT error_code AS code FROM work_items WHERE job_id = :job_id AND state = 'quarantined'
             UNION ALL SELECT code FROM ingest_errors WHERE job_id = :job_id
+            UNION ALL SELECT CASE kind WHEN 'retrain' THEN 'training_failed' ELSE kind || '_failed' END
+            FROM jobs WHERE id = :job_id AND closed_at IS NOT NULL AND summary->>'error' IS NOT NULL
         ) failed GROUP BY 1 ORDER BY 2 DESC, 1
         """
     )

@@ -15,9 +15,10 @@ from catalog.versions import Version
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """How many of the catalog's photos have a version's results; nothing found is a result."""
+    """How many of the catalog's photos have a version's results, and how many failed; nothing found is a result."""
 
     done: int
+    failed: int
     photos: int
 
 
@@ -90,7 +91,7 @@ def gaps(connection: sa.Connection, version: Version, serving: Version) -> Gaps:
 def coverage(connection: sa.Connection, version: Version) -> Coverage:
     """Counts all photos: some seconds where there are millions."""
     row = connection.execute(_COVERAGE, {"version_id": version.id}).one()
-    return Coverage(row.done, row.photos)
+    return Coverage(row.done, row.failed, row.photos)
 
 
 def _changing(connection: sa.Connection, reference: str) -> Version:
@@ -153,6 +154,7 @@ _GAPS = sa.text(
 _COVERAGE = sa.text(
     """
     SELECT (SELECT count(*) FROM work_items WHERE model_version_id = :version_id AND state = 'done') AS done,
+           (SELECT count(*) FROM work_items WHERE model_version_id = :version_id AND state = 'quarantined') AS failed,
            (SELECT count(*) FROM images) AS photos
     """
 )

@@ -117,6 +117,7 @@ def test_a_candidate_is_filled_promoted_and_rolled_back(system: System, tmp_path
         "model": "product-type@2",
         "retired": "product-type@1",
         "done": PHOTOS,
+        "failed": 0,
         "photos": PHOTOS,
         "lost": 0,
     }

@@ -109,8 +109,8 @@ def test_views_follow_a_promotion_at_once_and_coverage_counts_what_was_seen(engi
         return rows(engine, "SELECT model_version, count(*) FROM product_tags GROUP BY 1")
 
     with engine.connect() as connection:
-        assert promotion.coverage(connection, second) == Coverage(done=1, photos=3)
-        assert promotion.coverage(connection, first) == Coverage(done=3, photos=3)
+        assert promotion.coverage(connection, second) == Coverage(done=1, failed=0, photos=3)
+        assert promotion.coverage(connection, first) == Coverage(done=3, failed=0, photos=3)
     assert shown() == [(1, 3)]
     promote(engine, "product-type@2", anyway=True)
     assert shown() == [(2, 1)]

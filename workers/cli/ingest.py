@@ -86,7 +86,7 @@ def process(
     fresh: FreshFlag = False,
     hours: Annotated[
         float | None,
-        typer.Option(help="Pause after so many hours; the schedule `reprocess` goes on with it.", min=0),
+        typer.Option(help="Pause after so many hours; the schedule `reprocess` goes on with it.", min=0.01),
     ] = None,
     pace: Annotated[float | None, typer.Option(help="Photos a second at most.", min=0.001)] = None,
     as_json: JsonFlag = False,
@@ -114,6 +114,10 @@ def process(
         print_json({"job_id": job_id, "model": version.key, "work_new": added})
     else:
         out.print(f"job {job_id}: {added:,} photos wait for {version.key}")
+        if not added:
+            out.print(
+                "all that are meant have it, wait for it in other jobs, or failed: tagmill plan, tagmill failures"
+            )
 
 
 def _progress() -> Progress:
@@ -140,9 +144,11 @@ def _print(summary: Summary, report: ErrorReport, dry_run: bool) -> None:
     rate = summary.photos / summary.seconds if summary.seconds else 0.0
     took = f"{summary.photos:,} photos in {summary.seconds:.1f} s ({rate:,.0f}/s)"
     out.print(f"[bold]{what}[/bold]: {summary.rows:,} rows, {took}")
-    out.print(f"  products   {summary.products_new:,} new, {summary.products_changed:,} changed")
+    if not dry_run:  # which counts photos only
+        out.print(f"  products   {summary.products_new:,} new, {summary.products_changed:,} changed")
     out.print(f"  photos     {summary.photos_new:,} new, {summary.photos_known:,} known before")
-    out.print(f"  work       {summary.work_new:,} items (a photo for a model)")
+    if not dry_run:
+        out.print(f"  work       {summary.work_new:,} items (a photo for a model)")
     if report.count:
         causes = ", ".join(f"{count:,} {code}" for code, count in summary.errors.most_common())
         out.print(f"  [yellow]refused[/yellow]    {causes}")

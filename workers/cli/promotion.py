@@ -84,6 +84,7 @@ def _report(runtime: Runtime, done: Switched, as_json: bool) -> None:
                 "model": done.version.key,
                 "retired": done.retired and done.retired.key,
                 "done": covered.done,
+                "failed": covered.failed,
                 "photos": covered.photos,
                 "lost": done.gaps.photos,
             }
@@ -98,7 +99,9 @@ def _print(done: Switched, covered: Coverage) -> None:
     out.print(f"{covered.done:,} of {covered.photos:,} photos have its results")
     if done.gaps.photos:
         out.print(f"[yellow]{done.gaps.photos:,} photos lost what they showed[/yellow]")
-    if covered.done < covered.photos:
+    if covered.failed:
+        out.print(f"{covered.failed:,} failed: tagmill failures --model {key}")
+    if covered.done + covered.failed < covered.photos:
         out.print(f"for the rest: [bold]tagmill process {key}[/bold], tagmill worker --drain")
     if done.retired:
         out.print(f"back: tagmill models rollback {done.version.name}")

@@ -106,7 +106,7 @@ def _lanes(frame: Frame) -> RenderableType:
 def _failures(ledger: Ledger) -> RenderableType:
     if not ledger.failures:
         return Text("nothing failed in a day", "dim")
-    made = table("#failed in a day", "code", "see")
+    made = table("#items failed in a day", "code", "see")
     for found in ledger.failures[:ROWS_SHOWN]:
         made.add_row(f"{found.failures:,}", escape(found.code), f"tagmill jobs show {found.job_id}")
     return _with_rest(made, len(ledger.failures) - ROWS_SHOWN)
