@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 from psycopg2.errors import LockNotAvailable
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 
 _SCHEMA, _SWEEP, _UPLOADS, _VERSIONS, _EXPORTS = 7246645, 7246646, 7246647, 7246649, 7246653
 _SCHEDULES = {"retrain": 7246648, "reprocess": 7246650, "collect": 7246651, "statistics": 7246652}
@@ -73,8 +73,11 @@ class Turn:
         try:
             found = bool(self.connection.scalar(_HOLDS_TURN, {"key": self.key}))
             self.connection.commit()
-        except DBAPIError:
-            self.connection.rollback()
+        except (
+            SQLAlchemyError
+        ):  # also where Ctrl-C came in the midst of a look, and the connection was given up
+            with suppress(SQLAlchemyError):
+                self.connection.rollback()
             return False
         return found
 

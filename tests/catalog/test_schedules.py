@@ -96,6 +96,17 @@ def test_only_one_trains_and_others_see_it(engine: sa.Engine) -> None:
             assert third is not None
 
 
+def test_a_turn_whose_connection_was_given_up_in_a_look_is_not_held(engine: sa.Engine) -> None:
+    """As by Ctrl-C in the midst of it."""
+    with locks.turn(engine, "retrain") as mine:
+        assert mine is not None
+        mine.connection.execute(sa.text("SELECT 1"))
+        mine.connection.invalidate()
+        assert not mine.holds()
+    with locks.turn(engine, "retrain") as other:
+        assert other is not None
+
+
 def test_a_training_is_a_job_like_others_and_its_failure_is_seen(engine: sa.Engine) -> None:
     def state(job: int | None) -> tuple[str, str, str]:
         with engine.connect() as connection:

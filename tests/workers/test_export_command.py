@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from catalog.export.state import FILE
 from tests.catalog.exported import fill_shop, read, shown
-from tests.catalog.shop import rows
+from tests.catalog.shop import execute, rows
 from tests.workers.pictures import add_pictures
 from workers.runtime import Runtime
 
@@ -40,9 +40,22 @@ def run(*arguments: str, expect: int = 0, before: Callable[[], None] | None = No
     return done.stdout, " ".join(done.stderr.split())
 
 
-def stopped(folder: Path, number: int, *arguments: str) -> tuple[int, str]:
+FAR_AWAY = """
+    INSERT INTO images (id, sha256, object_key, format, bytes, width, height) OVERRIDING SYSTEM VALUE
+    SELECT max(id) + 400, 'far away', 'images/far-away', 'JPEG', 1, 1, 1 FROM images
+"""
+
+
+def stopped(shop: sa.Engine, folder: Path, number: int, *arguments: str) -> tuple[int, str]:
     """A command to which a signal is sent in the midst of its parts: exit code, standard error."""
-    process = subprocess.Popen([*COMMAND, *arguments], stderr=subprocess.PIPE, text=True)
+    execute(shop, FAR_AWAY)  # so that there are hundreds of ranges, and none is late to stop it
+    process = subprocess.Popen(
+        [*COMMAND, *arguments],
+        stderr=subprocess.PIPE,
+        text=True,
+        # Where the tests run in the background of a script, SIGINT is ignored, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     deadline = time.monotonic() + 60
     while not (folder / FILE).exists() or progress(folder)["ranges_done"] < 2:
         assert time.monotonic() < deadline, "no part was finished"
@@ -60,7 +73,7 @@ def progress(folder: Path) -> Any:
 def test_killed_and_run_again_no_row_is_lost_or_doubled(shop: sa.Engine, tmp_path: Path, format: str) -> None:
     folder = tmp_path / "out"
     arguments = ("tags", str(folder), "--part", "1", "--format", format)
-    code, _ = stopped(folder, signal.SIGKILL, *arguments)
+    code, _ = stopped(shop, folder, signal.SIGKILL, *arguments)
     assert code == -signal.SIGKILL
     killed = progress(folder)
     assert killed["finished_at"] is None, "killed too late"
@@ -72,8 +85,8 @@ def test_killed_and_run_again_no_row_is_lost_or_doubled(shop: sa.Engine, tmp_pat
 
 
 def test_interrupted_it_says_how_to_go_on(shop: sa.Engine, tmp_path: Path) -> None:
-    code, said = stopped(tmp_path, signal.SIGINT, "detections", str(tmp_path), "--part", "1")
-    assert code == 130
+    code, said = stopped(shop, tmp_path, signal.SIGINT, "detections", str(tmp_path), "--part", "1")
+    assert code == 130, said
     assert "the same command goes on" in said
     assert "Traceback" not in said
     run("detections", str(tmp_path), "--part", "1")
