@@ -53,9 +53,10 @@ TABLE: Final[tuple[tuple[tuple[str, ...], str], ...]] = (
         "the reason says what the model or the database said: mend that, then try again",
     ),
     (
-        ("training_failed", "export_failed", "collect_failed", "statistics_failed"),
+        ("training_failed", "reprocess_failed", "collect_failed", "statistics_failed"),
         "the reason says what went wrong: mend it before the next run is due",
     ),
+    (("export_failed",), "the reason says what went wrong: mend it, then run the same command again"),
 )
 
 ADVICE: Final = {code: says for codes, says in TABLE for code in codes}

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
+from catalog import thresholds
 from catalog.diff import Changed, Pair
-from catalog.diff_sql import COUNTS, THRESHOLDS
 from models.predictions import Box, Task
 
 
@@ -93,8 +93,8 @@ def _statement(table: str, columns: str, label: str = "s.label") -> sa.TextClaus
                    d.product_id, d.place, s.model_version_id = :new AS new, s.label, s.score {columns}
             FROM {_DRAWN}
             JOIN {table} s ON s.image_id = pi.image_id AND s.model_version_id IN (:old, :new)
-            {THRESHOLDS}
-            WHERE {COUNTS} AND {_BOTH} ORDER BY d.turn, s.model_version_id, {label}, s.score DESC
+            JOIN model_versions m ON m.id = s.model_version_id {thresholds.joined("s")}
+            WHERE {thresholds.counts("s")} AND {_BOTH} ORDER BY d.turn, s.model_version_id, {label}, s.score DESC
         ) said ORDER BY score DESC, label
         """
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from catalog import thresholds
 from catalog.filters import Filter
 from models.predictions import Task
 
@@ -33,22 +34,14 @@ _COMPARED = """
     )
 """
 
-# A label counts from its own threshold, else from its model's, else from 0.5, as in the views.
-THRESHOLDS = """
-    JOIN model_versions m ON m.id = s.model_version_id
-    LEFT JOIN thresholds own ON own.model_name = m.name AND own.label = s.label
-    LEFT JOIN thresholds general ON general.model_name = m.name AND general.label = ''
-"""
-COUNTS = "s.score >= coalesce(own.threshold, general.threshold, 0.5)"
-
 # `place` is the photo, or 0 for all photos of the product together. An amount changed that moved by more than `step`.
 _CHANGES = f"""
     , said AS (
         SELECT c.product_id, {{place}} AS place, s.model_version_id = :new AS new, s.label, {{amount}} AS amount,
                max(s.score) AS score
         FROM compared c JOIN {{table}} s ON s.image_id = c.image_id AND s.model_version_id IN (:old, :new)
-        {THRESHOLDS}
-        WHERE {COUNTS} GROUP BY 1, 2, 3, 4
+        JOIN model_versions m ON m.id = s.model_version_id {thresholds.joined("s")}
+        WHERE {thresholds.counts("s")} GROUP BY 1, 2, 3, 4
     ), labels AS MATERIALIZED (
         SELECT product_id, place, label,
                max(amount) FILTER (WHERE NOT new) AS before, max(amount) FILTER (WHERE new) AS after,

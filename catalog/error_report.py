@@ -10,6 +10,7 @@ from typing import Self, TextIO
 from uuid import uuid4
 
 from catalog.manifests import RowError
+from catalog.spreadsheets import harmless
 
 COLUMNS = ("line", "sku", "source", "code", "reason")
 
@@ -32,7 +33,7 @@ class ErrorReport:
             self._file = self._open()
             csv.writer(self._file).writerow(COLUMNS)
         cells = (error.line, error.sku or "", error.source or "", error.code, error.reason)
-        csv.writer(self._file).writerow([_harmless(cell) for cell in cells])
+        csv.writer(self._file).writerow([harmless(cell) if isinstance(cell, str) else cell for cell in cells])
         self.count += 1
 
     def __exit__(
@@ -58,11 +59,6 @@ class ErrorReport:
 def _partial(path: Path) -> Path:
     """A name of its own: another ingest of the same manifest may be writing its report just now."""
     return path.with_name(f".{path.name}.{uuid4().hex}.partial")
-
-
-def _harmless(cell: object) -> object:
-    """A text cell that a spreadsheet would run as a formula is shown with an apostrophe before it."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
 
 
 def report_path(location: str) -> Path:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
+from catalog import thresholds
 from catalog.outcomes import Stored
 from models.predictions import Classification, Detections, Embedding, Prediction, Segmentation
 
@@ -142,7 +143,7 @@ _WATCHED = sa.text("SELECT DISTINCT unnest(labels) FROM webhooks WHERE 'label.se
 
 # Ordered, so that two who tell of the same photos do not wait for each other.
 _TELL_SEEN = sa.text(
-    """
+    f"""
     INSERT INTO webhook_deliveries (webhook_id, event, key, payload)
     SELECT w.id, 'label.seen', 'photo ' || s.image_id || ' ' || s.label,
            jsonb_build_object(
@@ -154,9 +155,8 @@ _TELL_SEEN = sa.text(
         FROM unnest(CAST(:image_ids AS bigint[]), CAST(:version_ids AS bigint[]), CAST(:labels AS text[]),
                     CAST(:scores AS real[])) h (image_id, model_version_id, label, score)
         JOIN model_versions m ON m.id = h.model_version_id AND m.state = 'serving'
-        LEFT JOIN thresholds own ON own.model_name = m.name AND own.label = h.label
-        LEFT JOIN thresholds general ON general.model_name = m.name AND general.label = ''
-        WHERE h.score >= coalesce(own.threshold, general.threshold, 0.5)
+        {thresholds.joined("h")}
+        WHERE {thresholds.counts("h")}
         ORDER BY h.image_id, h.label, h.score DESC
     ) s
     JOIN webhooks w ON 'label.seen' = ANY(w.events) AND s.label = ANY(w.labels)

@@ -167,8 +167,7 @@ def failure_codes(connection: sa.Connection, job_id: int) -> dict[str, int]:
         SELECT code, count(*) AS failures FROM (
             SELECT error_code AS code FROM work_items WHERE job_id = :job_id AND state = 'quarantined'
             UNION ALL SELECT code FROM ingest_errors WHERE job_id = :job_id
-            UNION ALL SELECT CASE kind WHEN 'retrain' THEN 'training_failed' ELSE kind || '_failed' END
-            FROM jobs WHERE id = :job_id AND closed_at IS NOT NULL AND summary->>'error' IS NOT NULL
+            UNION ALL SELECT code FROM failures WHERE job_id = :job_id AND stage NOT IN ('process', 'ingest')
         ) failed GROUP BY 1 ORDER BY 2 DESC, 1
         """
     )

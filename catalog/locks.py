@@ -11,8 +11,7 @@ import sqlalchemy as sa
 from psycopg2.errors import LockNotAvailable
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 
-_SCHEMA, _SWEEP, _UPLOADS, _VERSIONS, _EXPORTS = 7246645, 7246646, 7246647, 7246649, 7246653
-_SCHEDULES = {"retrain": 7246648, "reprocess": 7246650, "collect": 7246651, "statistics": 7246652}
+_SCHEMA, _SWEEP, _UPLOADS, _SCHEDULES, _VERSIONS, _EXPORTS = range(7246645, 7246651)
 
 
 def hold_schema(connection: sa.Connection) -> None:
@@ -96,12 +95,17 @@ _HOLDS_TURN = sa.text(_OF_LOCK.format(whose="AND pid = pg_backend_pid()"))
 
 def turn(engine: sa.Engine, schedule: str) -> AbstractContextManager[Turn | None]:
     """The right to do what a schedule asks, until the block ends; None where another has it."""
-    return _turn(engine, _SCHEDULES[schedule])
+    return _turn(engine, _named(_SCHEDULES, schedule))
 
 
 def exporting(engine: sa.Engine, place: str) -> AbstractContextManager[Turn | None]:
     """The right to export to `place`, until the block ends; None where another has it."""
-    return _turn(engine, (_EXPORTS << 32) + zlib.crc32(place.encode()))
+    return _turn(engine, _named(_EXPORTS, place))
+
+
+def _named(lock: int, name: str) -> int:
+    """The number of one of many locks of a kind."""
+    return (lock << 32) + zlib.crc32(name.encode())
 
 
 @contextmanager
@@ -123,7 +127,7 @@ def _turn(engine: sa.Engine, number: int) -> Iterator[Turn | None]:
 
 def nobody_at(connection: sa.Connection, schedule: str) -> bool:
     """Whether no process does what a schedule asks just now."""
-    return not connection.scalar(_HELD, {"key": _SCHEDULES[schedule]})
+    return not connection.scalar(_HELD, {"key": _named(_SCHEDULES, schedule)})
 
 
 def nothing_uploads(connection: sa.Connection, patience: str) -> bool:

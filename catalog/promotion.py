@@ -37,6 +37,11 @@ class Gaps:
     def photos(self) -> int:
         return self.waiting + self.failed.total() + self.unasked
 
+    @property
+    def fillable(self) -> bool:
+        """Whether some are closed by running the version; what failed is not."""
+        return bool(self.waiting or self.unasked)
+
 
 @dataclass(frozen=True, slots=True)
 class Switched:
@@ -153,9 +158,9 @@ _GAPS = sa.text(
 
 _COVERAGE = sa.text(
     """
-    SELECT (SELECT count(*) FROM work_items WHERE model_version_id = :version_id AND state = 'done') AS done,
-           (SELECT count(*) FROM work_items WHERE model_version_id = :version_id AND state = 'quarantined') AS failed,
+    SELECT count(*) FILTER (WHERE state = 'done') AS done, count(*) FILTER (WHERE state = 'quarantined') AS failed,
            (SELECT count(*) FROM images) AS photos
+    FROM work_items WHERE model_version_id = :version_id
     """
 )
 

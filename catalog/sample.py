@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from catalog import thresholds
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -24,7 +26,7 @@ def found_by_job(connection: sa.Connection, job_id: int, limit: int = 12) -> lis
 
 
 _FOUND = sa.text(
-    """
+    f"""
     WITH mine AS (SELECT image_id, model_version_id FROM work_items WHERE job_id = :job_id AND state = 'done'),
     labels AS (
         SELECT image_id, model_version_id, label, score
@@ -38,9 +40,8 @@ _FOUND = sa.text(
     )
     SELECT m.name || '@' || m.version AS model, l.label, count(*) AS photos, avg(l.score)::float8 AS score
     FROM labels l JOIN model_versions m ON m.id = l.model_version_id
-    LEFT JOIN thresholds own ON own.model_name = m.name AND own.label = l.label
-    LEFT JOIN thresholds general ON general.model_name = m.name AND general.label = ''
-    WHERE m.task = 'classify' OR l.score >= coalesce(own.threshold, general.threshold, 0.5)
+    {thresholds.joined("l")}
+    WHERE m.task = 'classify' OR {thresholds.counts("l")}
     GROUP BY 1, 2 ORDER BY photos DESC, label LIMIT :limit
     """
 )

@@ -12,6 +12,7 @@ import zlib
 import numpy as np
 import numpy.typing as npt
 
+from models.photo import Limits, guarded, open_photo
 from models.runs import Runs
 
 Bytes = npt.NDArray[np.uint8]
@@ -51,6 +52,12 @@ def encode_mask(runs: Runs) -> bytes:
             _chunk(b"IEND", b""),
         )
     )
+
+
+def decode_mask(data: bytes, limits: Limits) -> Bytes:
+    """The label numbers of a stored mask, uint8 (height, width). Raises PhotoError."""
+    image, name = open_photo(data, limits)
+    return guarded(data, name, lambda: np.array(image, np.uint8))
 
 
 def _bits(runs: Runs) -> Bytes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import suppress
 
 from catalog import promotion, stale, versions
 from catalog.errors import NotCovered
@@ -34,27 +33,18 @@ def fill_and_promote(
     while True:
         started = time.monotonic()
         gaps = _look(runtime, reference)  # by no lock: ingests go on
-        if not gaps.unasked and not gaps.waiting:
-            with suppress(_MoreCame):
-                return _promote_or_go_on(runtime, reference)
+        if not gaps.fillable:
+            try:
+                return promote(runtime, reference)
+            except NotCovered as error:
+                gaps = error.gaps
+                if not gaps.fillable:
+                    raise
         on_progress(gaps)
         if gaps.unasked:
             _fill(runtime, reference, gaps)
         # A look takes the longer, the more photos there are: it must not become the load.
         time.sleep(max(LOOK, 2 * (time.monotonic() - started)))
-
-
-class _MoreCame(Exception):
-    """Between the look and the promotion."""
-
-
-def _promote_or_go_on(runtime: Runtime, reference: str) -> Switched:
-    try:
-        return promote(runtime, reference)
-    except NotCovered as error:
-        if error.gaps.unasked or error.gaps.waiting:
-            raise _MoreCame from error
-        raise
 
 
 def _look(runtime: Runtime, reference: str) -> Gaps:

@@ -9,9 +9,9 @@ import sqlalchemy as sa
 
 from catalog.export.queries import Kind, Rows
 from catalog.export.reading import copy_out
+from catalog.spreadsheets import FORMULA_STARTS
 
-# Spreadsheets run a cell that begins with one of these: = + - @ tab, carriage return.
-_FORMULA = "61, 43, 45, 64, 9, 13"
+_FORMULA = ", ".join(str(ord(start)) for start in FORMULA_STARTS)
 
 
 def write_csv(

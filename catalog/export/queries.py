@@ -9,17 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from catalog import thresholds
 from catalog.export.state import Of, Range, What
 from catalog.filters import Filter
 
 Kind = Literal["text", "bigint", "smallint", "integer", "real", "vector"]
 
-# A label counts from its own threshold, else from its model's, else from 0.5. Of rows `r` of versions `m`.
-THRESHOLDS = """
-    LEFT JOIN thresholds own ON own.model_name = m.name AND own.label = r.label
-    LEFT JOIN thresholds general ON general.model_name = m.name AND general.label = ''
-"""
-COUNTS = "r.score >= coalesce(own.threshold, general.threshold, 0.5)"
+THRESHOLDS, COUNTS = thresholds.joined("r"), thresholds.counts("r")
 
 
 @dataclass(frozen=True, slots=True)

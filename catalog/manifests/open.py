@@ -15,7 +15,6 @@ from catalog.manifests.contradictions import ProductIndex
 from catalog.manifests.csv_file import CsvReader
 from catalog.manifests.folder import BucketReader, FolderReader
 from catalog.manifests.jsonl_file import JsonLinesReader
-from catalog.manifests.parquet_file import ParquetReader
 from catalog.manifests.rows import Limits, Progress, Reader, Row, RowError, shown
 
 Format = Literal["csv", "jsonl", "parquet", "folder", "s3"]
@@ -123,10 +122,18 @@ def _open_file(
         raise
 
 
+def _parquet(file: IO[bytes], _size: int, limits: Limits) -> Reader:
+    from catalog.manifests.parquet_file import (
+        ParquetReader,  # Arrow weighs 45 MB, and workers open no manifests
+    )
+
+    return ParquetReader(file, limits)
+
+
 _READERS: Final[dict[FileFormat, Callable[[IO[bytes], int, Limits], Reader]]] = {
     "csv": CsvReader,
     "jsonl": JsonLinesReader,
-    "parquet": lambda file, _size, limits: ParquetReader(file, limits),
+    "parquet": _parquet,
 }
 
 

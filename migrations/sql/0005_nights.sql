@@ -100,9 +100,13 @@ UNION ALL
 SELECT 'ingest', e.job_id, e.sku, NULL, NULL, e.source, e.line, e.code, e.reason, 1, ARRAY[]::text[], e.created_at
 FROM ingest_errors e
 UNION ALL
-SELECT CASE j.kind WHEN 'retrain' THEN 'train' ELSE j.kind END, j.id, NULL, NULL, NULL, j.subject, NULL,
-       CASE j.kind WHEN 'retrain' THEN 'training_failed' ELSE j.kind || '_failed' END, j.summary->>'error', 1,
+SELECT s.stage, j.id, NULL, NULL, NULL, j.subject, NULL,
+       CASE s.stage WHEN 'train' THEN 'training_failed' ELSE s.stage || '_failed' END, j.summary->>'error', 1,
        ARRAY[]::text[], j.closed_at
-FROM jobs j WHERE j.closed_at IS NOT NULL AND j.summary->>'error' IS NOT NULL;
+FROM jobs j
+CROSS JOIN LATERAL (
+    SELECT CASE j.kind WHEN 'retrain' THEN 'train' WHEN 'process' THEN 'reprocess' ELSE j.kind END AS stage
+) s
+WHERE j.closed_at IS NOT NULL AND j.summary->>'error' IS NOT NULL;
 COMMENT ON VIEW failures IS 'What did not become rows, and why: photos in quarantine, rows of manifests that were refused, and trainings, exports and nightly work that failed';
-COMMENT ON COLUMN failures.stage IS 'ingest: the manifest''s row or its photo was refused; process: a model could not be run on the photo; train, export, collect, statistics: nothing came of such a job';
+COMMENT ON COLUMN failures.stage IS 'ingest: the manifest''s row or its photo was refused; process: a model could not be run on the photo; train, export, reprocess, collect, statistics: nothing came of such a job';

@@ -103,7 +103,7 @@ def test_a_manifest_is_taken_in_before_and_a_wrong_one_is_a_failure_to_be_seen(
     set_up(runtime, monkeypatch, reprocess_manifest=str(tmp_path / "none.csv"))
     run(runtime, "reprocess", NOW + timedelta(seconds=1))
     ((stage, code, reason),) = rows(runtime.engine, "SELECT stage, code, reason FROM failures")
-    assert (stage, code) == ("process", "process_failed")
+    assert (stage, code) == ("reprocess", "reprocess_failed")
     assert "none.csv" in reason
 
 

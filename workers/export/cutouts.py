@@ -16,6 +16,7 @@ from catalog.asset_store import AssetStore
 from catalog.export.place import Place
 from catalog.export.state import Part, Range, State
 from catalog.filters import Filter
+from catalog.spreadsheets import harmless
 from catalog.versions import Version
 from models.decode import Pixels, decode
 from models.photo import Limits
@@ -135,13 +136,8 @@ def _index(sources: Iterable[Source], errors: dict[int, str]) -> bytes:
     for one in sources:
         error = errors.get(one.image_id, "")
         for sku in one.skus or ("",):
-            rows.writerow((_plain(sku), one.image_id, one.sha256, "" if error else one.key, error))
+            rows.writerow((harmless(sku), one.image_id, one.sha256, "" if error else one.key, error))
     return text.getvalue().encode()
-
-
-def _plain(cell: str) -> str:
-    """No formula for a spreadsheet, as in `catalog.export.csv_part`."""
-    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
 
 
 _SOURCES = """

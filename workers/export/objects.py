@@ -6,14 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
-import numpy as np
-
 from catalog.asset_store import AssetStore
 from catalog.errors import ObjectFailed, ObjectMissing
 from models.decode import Pixels
 from models.errors import Corrupt, PhotoError
-from models.photo import Limits, guarded, open_photo
+from models.photo import Limits
 from workers.blame import blamed
+from workers.masks import decode_mask
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -48,7 +47,7 @@ def _tried(make: Callable[[T], R], item: T) -> R | Exception:
 
 def read_mask(data: bytes, width: int, height: int, limits: Limits) -> Pixels:
     """Label numbers, uint8 (height, width). Raises PhotoError: it is damaged, or not of the photo's size."""
-    image, name = open_photo(data, limits)
-    if image.size != (width, height):
-        raise Corrupt(f"the mask is {image.width} x {image.height} pixels, its photo {width} x {height}")
-    return guarded(data, name, lambda: np.asarray(image))
+    mask = decode_mask(data, limits)
+    if mask.shape != (height, width):
+        raise Corrupt(f"the mask is {mask.shape[1]} x {mask.shape[0]} pixels, its photo {width} x {height}")
+    return mask

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from PIL import Image, ImageFilter
 
 from models.decode import decode
-from models.photo import Limits, Sides, guarded, open_photo
+from models.photo import Limits, Sides
 
 BoolMask = npt.NDArray[np.bool_]
 LabelMask = npt.NDArray[np.uint8]
@@ -32,12 +32,6 @@ def photo(data: bytes, longest: int, limits: Limits | None = None) -> str:
     """A photo made smaller, `longest` pixels at most. Raises PhotoError."""
     pixels = decode(data, sides=Sides(1, longest), limits=limits).pixels
     return _webp(_shrunk(Image.fromarray(pixels), longest), quality=74)
-
-
-def labels_of(data: bytes, limits: Limits | None = None) -> LabelMask:
-    """The label numbers of a stored mask, uint8 (height, width). Raises PhotoError."""
-    image, name = open_photo(data, limits or Limits())
-    return guarded(data, name, lambda: np.array(image, np.uint8))
 
 
 def overlay(mask: BoolMask, colour: tuple[int, int, int], longest: int) -> str:

@@ -14,6 +14,7 @@ from catalog.asset_store import AssetStore
 from catalog.errors import StoreError
 from models.errors import PhotoError
 from models.photo import Limits
+from workers.masks import decode_mask
 from workers.pages import pictures
 
 Item = TypeVar("Item")
@@ -54,7 +55,7 @@ class Objects:
 
     def mask(self, key: str) -> pictures.LabelMask | Unshown:
         """The label numbers of the mask under `key`, or why there is none."""
-        return self.read(key, lambda data: pictures.labels_of(data, self._limits))
+        return self.read(key, lambda data: decode_mask(data, self._limits))
 
     def read(self, key: str, make: Callable[[bytes], Made]) -> Made | Unshown:
         """What `make`, one at a time, does of the bytes under `key`, or the error that stood in its way."""

@@ -15,7 +15,7 @@ from catalog.errors import ObjectMissing, ObjectTooLarge, StoreUnavailable
 from models.errors import PhotoError, TooManyPixels, Truncated
 from models.photo import Limits
 from models.runs import Runs
-from workers.masks import encode_mask
+from workers.masks import decode_mask, encode_mask
 from workers.pages import pictures
 from workers.pages.thumbnails import Objects
 
@@ -42,14 +42,14 @@ def test_limits_hold() -> None:
     with pytest.raises(TooManyPixels):
         pictures.photo(photo((400, 200)), 100, Limits(max_pixels=1000))
     with pytest.raises(TooManyPixels):
-        pictures.labels_of(photo((400, 200), "PNG"), Limits(max_pixels=1000))
+        decode_mask(photo((400, 200), "PNG"), Limits(max_pixels=1000))
 
 
 def test_a_stored_mask_is_its_label_numbers() -> None:
     for top in (1, 3):
         mask = np.zeros((5, 9), np.uint8)
         mask[1:3, 2:7] = top
-        assert (pictures.labels_of(encode_mask(Runs.of(mask))) == mask).all()
+        assert (decode_mask(encode_mask(Runs.of(mask)), Limits()) == mask).all()
 
 
 def test_one_bad_object_costs_only_itself(store: S3AssetStore) -> None:
