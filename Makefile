@@ -16,7 +16,7 @@ install: $(STAMP) ## Install Tagmill with everything the demo and the tests need
 $(STAMP): pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable '.[embedded,train,unet,int8,otel,dev]'
+	$(BIN)/python -m pip install --quiet --editable '.[embedded,train,unet,int8,meaning,otel,dev]'
 	@touch $@
 
 demo: install ## From photos to rows: start everything, tag a small catalog, show the result

@@ -24,6 +24,7 @@ VIEWS = (
     "product_detections",
     "product_segments",
     "product_embeddings",
+    "product_facts",
     "product_results",
     "product_overrides",
     "serving_versions",

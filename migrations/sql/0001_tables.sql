@@ -1,4 +1,4 @@
--- Every table of Tagmill. catalog/tables.py says what each is for.
+-- Every table of Tagmill. catalog/tables/ says what each is for.
 
 CREATE EXTENSION IF NOT EXISTS vector;
 

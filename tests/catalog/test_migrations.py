@@ -1,4 +1,4 @@
-"""Migrations: up, down and up again; the classes in `catalog/tables.py` say the same; the views are the contract."""
+"""Migrations: up, down and up again; the classes in `catalog/tables/` say the same; the views are the contract."""
 
 from __future__ import annotations
 
@@ -27,6 +27,10 @@ CONTRACT = {
         "sku product_id image_id label score area left top right bottom mask_key model model_version"
     ),
     "product_embeddings": "sku product_id image_id embedding width model model_version",
+    "product_facts": (
+        "sku product_id image_id colour colour_hex colours sharpness exposure background product_share masked "
+        "width height model model_version"
+    ),
     "product_details": (
         "sku product_id title description brand category price currency parent_sku attributes created_at updated_at"
     ),

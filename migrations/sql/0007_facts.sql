@@ -1,0 +1,42 @@
+-- Facts of photos that shops filter by: colours of the product, how good the photo is. A model of the task `describe`.
+
+ALTER TABLE model_versions DROP CONSTRAINT ck_model_versions_task;
+ALTER TABLE model_versions ADD CONSTRAINT ck_model_versions_task
+    CHECK (task IN ('classify', 'detect', 'segment', 'embed', 'describe'));
+COMMENT ON COLUMN serving_versions.task IS 'classify, detect, segment, embed or describe';
+
+CREATE TABLE photo_facts (
+    image_id bigint NOT NULL,
+    model_version_id bigint NOT NULL,
+    colour text NOT NULL,
+    colour_hex text NOT NULL,
+    colours jsonb NOT NULL,
+    sharpness real NOT NULL,
+    exposure real NOT NULL,
+    background text NOT NULL,
+    product_share real NOT NULL,
+    masked boolean NOT NULL,
+    perceptual_hash bigint NOT NULL,
+    CONSTRAINT pk_photo_facts PRIMARY KEY (image_id, model_version_id),
+    CONSTRAINT fk_photo_facts_image_id FOREIGN KEY (image_id) REFERENCES images (id),
+    CONSTRAINT fk_photo_facts_model_version_id FOREIGN KEY (model_version_id) REFERENCES model_versions (id),
+    CONSTRAINT ck_photo_facts_background CHECK (background IN ('packshot', 'lifestyle'))
+);
+CREATE INDEX ix_photo_facts_colour ON photo_facts (colour);
+
+CREATE VIEW product_facts AS
+SELECT p.sku, p.id AS product_id, pi.image_id, f.colour, f.colour_hex, f.colours, f.sharpness, f.exposure, f.background,
+       f.product_share, f.masked, i.width, i.height, m.name AS model, m.version AS model_version
+FROM photo_facts f
+JOIN serving_versions m ON m.id = f.model_version_id
+JOIN images i ON i.id = f.image_id
+JOIN product_images pi ON pi.image_id = f.image_id
+JOIN products p ON p.id = pi.product_id;
+COMMENT ON VIEW product_facts IS 'Photos of products: colours of what they show, and how good the photos are';
+COMMENT ON COLUMN product_facts.colour IS 'Name of the colour that covers most of the product';
+COMMENT ON COLUMN product_facts.colours IS 'All its colours, largest first: [{"name", "hex", "share"}]; share is of the product, 0 to 1';
+COMMENT ON COLUMN product_facts.sharpness IS '0 blurred to 1 sharp, at the size in which the photo was seen';
+COMMENT ON COLUMN product_facts.exposure IS '-1 too dark to 1 too bright; 0 is well exposed';
+COMMENT ON COLUMN product_facts.background IS 'packshot: the product on a plain ground; lifestyle: a scene';
+COMMENT ON COLUMN product_facts.product_share IS 'Share of the photo that the product covers, 0 to 1';
+COMMENT ON COLUMN product_facts.masked IS 'True, the product was told apart by a mask; false, by the ground''s colour';

