@@ -39,15 +39,20 @@ class Runtime:
 
     @cached_property
     def engine(self) -> sa.Engine:
+        return self.make_engine(pool_size=4, max_overflow=10)
+
+    def make_engine(self, *, pool_size: int, max_overflow: int, options: str = "") -> sa.Engine:
+        """A pool of connections of its own; `options` as Postgres takes them at a connection's start."""
         return sa.create_engine(
             self.settings.database_url.get_secret_value(),
             pool_pre_ping=True,
             isolation_level="READ COMMITTED",  # the ledger's statements count on it, whatever the server's default
-            pool_size=4,
+            pool_size=pool_size,
+            max_overflow=max_overflow,
             connect_args={
                 "connect_timeout": 10,
                 "application_name": "tagmill",
-                "options": _NOTICE_A_DEAD_CLIENT,
+                "options": f"{options}{_NOTICE_A_DEAD_CLIENT}",
                 **_NOTICE_A_DEAD_SERVER,
             },
         )

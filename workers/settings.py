@@ -97,6 +97,15 @@ class Settings(BaseSettings):
         None, description="http://host:port of an OpenTelemetry collector that is told of traces"
     )
 
+    api_keys: SecretStr | None = Field(
+        None, description="who may use the API and the pages: NAME:ROLE:SHA256, separated by commas"
+    )
+    web_hosts: str = Field("", description="names under which the pages are reached, separated by commas")
+    web_proxies: str = Field(
+        "", description="addresses of reverse proxies that are believed, separated by commas"
+    )
+    web_rate: float = Field(20.0, gt=0, description="requests a second of one key, or of one address")
+
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["json", "console"] = "json"
     flower_basic_auth: SecretStr | None = Field(None, description="user:password of Flower")
@@ -123,6 +132,7 @@ class Settings(BaseSettings):
         return value and f"{value.rstrip('/').removesuffix('/v1/traces')}/v1/traces"
 
     @field_validator(
+        "api_keys",
         "otel_endpoint",
         "retrain_recipe",
         "retrain_at",
@@ -144,6 +154,15 @@ class Settings(BaseSettings):
             from workers.cron import parse  # Celery takes its time to load
 
             parse(value)
+        return value
+
+    @field_validator("api_keys")
+    @classmethod
+    def _are_keys(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            from workers.web.keys import Keys
+
+            Keys.parse(value.get_secret_value())
         return value
 
     @property

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from catalog.asset_store.contract import AssetStore
-from catalog.asset_store.keys import CONTENT_TYPES, image_key, mask_key, mask_keys, model_key
+from catalog.asset_store.keys import CONTENT_TYPES, image_key, mask_key, mask_keys, model_key, thumbnail_key
 from catalog.asset_store.memory import MemoryAssetStore
 from catalog.asset_store.s3 import S3AssetStore
 
@@ -19,4 +19,5 @@ __all__ = [
     "mask_key",
     "mask_keys",
     "model_key",
+    "thumbnail_key",
 ]

@@ -61,6 +61,11 @@ def mask_keys(model: str, sha256: str) -> tuple[str, str]:
     return mask_key(model, sha256), f"masks/{model}/{sha256}.png"
 
 
+def thumbnail_key(sha256: str, side: int) -> str:
+    """The key of a photo made small, its longer side `side` pixels: `thumbnails/<side>/ab/cd/<sha256>.webp`."""
+    return f"thumbnails/{int(side)}/{_spread(sha256)}.webp"
+
+
 def _spread(sha256: str) -> str:
     """A hash below two folders of its first digits: stores that keep files read whole folders to find one."""
     return f"{_hash(sha256)[:2]}/{sha256[2:4]}/{sha256}"

@@ -1,0 +1,71 @@
+"""How much of a request is read, and for how long: what comes beyond is refused before it is kept."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from workers.web.problems import respond
+
+STRANGER = 16 * 1024  # a log-in
+PLAIN = 4_000_000
+FORM = 64 * 1024  # what is in an upload besides the photo
+SECONDS = 60.0
+
+
+class Bodies:
+    """ASGI middleware: bounds the body of a request by who sends it and what it is."""
+
+    def __init__(self, app: ASGIApp, photo: int) -> None:
+        self._app = app
+        self._photo = photo
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request = Request(scope)
+        most = self._most(request)
+        length = request.headers.get("content-length", "")
+        if length.isdecimal() and int(length) > most:
+            await respond(request, 413, _sentence(most), headers={"connection": "close"})(
+                scope, receive, send
+            )
+            return
+        await self._app(scope, _bounded(receive, most), send)
+
+    def _most(self, request: Request) -> int:
+        if request.scope["caller"] is None:
+            return STRANGER
+        upload = request.headers.get("content-type", "").lower().startswith("multipart/")
+        return self._photo + FORM if upload else PLAIN
+
+
+def _bounded(receive: Receive, most: int) -> Receive:
+    left, deadline, over = most, time.monotonic() + SECONDS, False
+
+    async def read() -> Message:
+        nonlocal left, over
+        if over:  # the answer is under way; what is awaited now is that the client goes
+            return await receive()
+        try:
+            message = await asyncio.wait_for(receive(), max(0.0, deadline - time.monotonic()))
+        except TimeoutError:
+            raise HTTPException(
+                408, f"the body did not come within {SECONDS:.0f} s", {"connection": "close"}
+            ) from None
+        left -= len(message.get("body", b""))
+        over = not message.get("more_body", False)
+        if left < 0:
+            raise HTTPException(413, _sentence(most), {"connection": "close"})
+        return message
+
+    return read
+
+
+def _sentence(most: int) -> str:
+    return f"the request is larger than {most:,} bytes, the most that is taken here"

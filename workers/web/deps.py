@@ -1,0 +1,57 @@
+"""What a route asks for by the type of its arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated
+
+import sqlalchemy as sa
+from fastapi import Depends, HTTPException, Path, Request
+from pydantic import AfterValidator, StringConstraints
+
+from workers.web.keys import Caller
+from workers.web.state import Web
+
+
+def _web(request: Request) -> Web:
+    web: Web = request.app.state.web
+    return web
+
+
+async def reader(request: Request) -> Caller:
+    """Whoever may look. Raises 401."""
+    caller: Caller | None = request.scope["caller"]
+    if caller is None:
+        raise HTTPException(401, "a key is needed: Authorization: Bearer KEY", {"www-authenticate": "Bearer"})
+    return caller
+
+
+async def writer(caller: Annotated[Caller, Depends(reader)]) -> Caller:
+    """Whoever may change something. Raises 401, 403."""
+    if caller.role != "write":
+        raise HTTPException(403, f"the key {caller.name!r} may read; this needs one that may write")
+    return caller
+
+
+def _reading(web: Annotated[Web, Depends(_web)]) -> Iterator[sa.Connection]:
+    with web.engine.connect() as connection:
+        yield connection
+
+
+def _printable(text: str) -> str:
+    if "\0" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise ValueError("holds a character that no text has (NUL or half of a surrogate pair)")
+    return text
+
+
+Here = Annotated[Web, Depends(_web)]
+Reader = Annotated[Caller, Depends(reader)]
+Writer = Annotated[Caller, Depends(writer)]
+Reading = Annotated[sa.Connection, Depends(_reading, scope="function")]
+"""A connection that only reads; it is given back before the answer is sent, however slowly that is taken."""
+
+Plain = Annotated[str, AfterValidator(_printable)]
+"""Text that Postgres can hold."""
+Short = Annotated[Plain, StringConstraints(max_length=1000)]
+Sku = Annotated[Plain, Path(max_length=1000, description="The product's number in the shop")]
+Number = Annotated[int, Path(ge=1, le=2**63 - 1)]

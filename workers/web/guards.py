@@ -1,0 +1,129 @@
+"""What every request passes before anything of its body is read: the first guard that answers has the last word."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from urllib.parse import urlsplit
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from workers.web.keys import LOCAL, Caller
+from workers.web.problems import respond
+from workers.web.state import Web
+
+Guard = Callable[[Request, Web], Awaitable[Response | None]]
+
+LOOPBACK = frozenset(("localhost", "127.0.0.1", "::1"))
+SAFE = frozenset(("GET", "HEAD", "OPTIONS"))
+FREE = ("/static/", "/healthz")
+"""What costs nothing, and nobody needs to be known for."""
+_PICTURES = ("/photos/", "/masks/")
+_PICTURE, _REQUEST, _UPLOAD = 0.1, 1.0, 5.0
+
+
+class Guards:
+    """ASGI middleware around the routes."""
+
+    def __init__(self, app: ASGIApp, web: Web, guards: Sequence[Guard]) -> None:
+        self._app = app
+        self._web = web
+        self._guards = guards
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            request = Request(scope)
+            for guard in self._guards:
+                answer = await guard(request, self._web)
+                if answer is not None:
+                    await answer(scope, receive, send)
+                    return
+        await self._app(scope, receive, send)
+
+
+async def host(request: Request, web: Web) -> Response | None:
+    """Only names that are meant: a name of others that leads here (DNS rebinding) would be their page's own origin.
+
+    With keys it is harmless, since cookies belong to a name; then any name will do, unless some are set.
+    """
+    if web.keys and not web.hosts:
+        return None
+    name = _host_name(request)
+    if name in LOOPBACK or name in web.hosts:
+        return None
+    return respond(request, 421, "this host name is not served here; TAGMILL_WEB_HOSTS names those that are")
+
+
+async def cross_site(request: Request, _: Web) -> Response | None:
+    """What changes something must come from our own pages, or from no browser at all.
+
+    Browsers say where a request comes from, in headers that no page can change, so forms need no token
+    (https://web.dev/articles/fetch-metadata; https://words.filippo.io/csrf). `same-site` is not enough: on one machine
+    that is every port.
+    """
+    if request.method in SAFE:
+        return None
+    site = request.headers.get("sec-fetch-site")
+    origin = request.headers.get("origin")
+    if site is not None:
+        allowed = site in ("same-origin", "none")
+    else:
+        allowed = origin is None or _netloc(origin) == request.headers.get("host", "")
+    if allowed:
+        return None
+    return respond(
+        request, 403, "this request comes from another site; only our own pages may change something"
+    )
+
+
+async def who(request: Request, web: Web) -> Response | None:
+    """Puts the caller into the request, if one is known; the routes ask for the role they need."""
+    request.scope["caller"] = None if request.url.path.startswith(FREE) else _caller(request, web)
+    return None
+
+
+async def pace(request: Request, web: Web) -> Response | None:
+    """No one caller takes all: a bucket of tokens each."""
+    if request.url.path.startswith(FREE):
+        return None
+    caller: Caller | None = request.scope["caller"]
+    address = request.client.host if request.client else "unknown"
+    name = f"address:{address}" if caller in (None, LOCAL) else f"key:{caller.name}"
+    wait = await run_in_threadpool(web.paces.take, name, _cost(request))
+    if not wait:
+        return None
+    told = f"too many requests; go on in {wait} s (TAGMILL_WEB_RATE is the rate)"
+    return respond(request, 429, told, headers={"retry-after": str(wait)})
+
+
+def _caller(request: Request, web: Web) -> Caller | None:
+    if not web.keys:
+        return LOCAL
+    scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        key = web.keys.of(secret.strip())
+        return key.caller if key else None
+    return web.sessions.caller(request)
+
+
+def _cost(request: Request) -> float:
+    if request.url.path.startswith(_PICTURES):
+        return _PICTURE
+    upload = request.headers.get("content-type", "").lower().startswith("multipart/")
+    return _UPLOAD if upload else _REQUEST
+
+
+def _host_name(request: Request) -> str:
+    try:
+        return (urlsplit(f"//{request.headers.get('host', '')}").hostname or "").rstrip(".").lower()
+    except ValueError:
+        return ""
+
+
+def _netloc(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return ""
