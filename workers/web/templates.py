@@ -10,6 +10,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from workers.web.wording import FILTERS, GLOBALS
+
 _HERE = Path(__file__).parent
 STATIC = _HERE / "static"
 
@@ -26,8 +28,8 @@ class Templates:
             lstrip_blocks=True,
             auto_reload=False,
         )
-        self.environment.filters["count"] = "{:,}".format
-        self.environment.globals["asset"] = asset
+        self.environment.filters.update(FILTERS)
+        self.environment.globals.update(GLOBALS, asset=asset)
 
     def render(self, request: Request, template: str, status: int = 200, **names: object) -> HTMLResponse:
         """The answer that shows `template`; it knows `request` and `caller` besides `names`."""
