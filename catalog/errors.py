@@ -87,6 +87,10 @@ class NothingToSuggest(CatalogError):
     """Let a classifier and an embedder answer first, as the sentence says; then there is something to choose from."""
 
 
+class NothingToCompare(CatalogError):
+    """Let an embedder serve, as the sentence says; photos are compared by what it says of them."""
+
+
 class CannotWrite(CatalogError):
     """Name another file, or make room where it is to be: what was there before is untouched."""
 
@@ -97,6 +101,18 @@ class NotComparable(CatalogError):
 
 class BadFilter(CatalogError):
     """Correct the condition; the message names it and shows what it may be."""
+
+
+class BadQuery(CatalogError):
+    """Shorten or correct what was searched for; the message names it and what may be asked."""
+
+
+class BadCursor(CatalogError):
+    """Search again from the first page: `after` is none that an answer to this question gave."""
+
+
+class UnknownSku(CatalogError):
+    """Correct the sku; `tagmill search` finds products by words, too."""
 
 
 class JobInOtherState(CatalogError):
