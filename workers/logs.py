@@ -18,7 +18,7 @@ _SHARED: list[Processor] = [
 ]
 
 # "Received" and "succeeded" lines without what matters: our own line a chunk says how many photos, and how fast.
-_OURS_SAYS_IT = ("celery.worker.strategy", "celery.app.trace")
+_OURS_SAYS_IT = ("celery.worker.strategy", "celery.app.trace", "uvicorn.error")
 
 
 def configure_logs(config: Settings) -> None:

@@ -6,16 +6,14 @@ from typing import Annotated
 
 import typer
 
-from catalog import holds
 from catalog import jobs as catalog_jobs
 from catalog.failures import Selection
 from catalog.holds import Action
 from catalog.jobs import Progress
-from workers import quarantine
+from workers import holding, quarantine
 from workers.cli.console import out, print_json
 from workers.cli.job_table import jobs_table, progress_as_dict
 from workers.cli.options import JobFlag, JsonFlag, WhereOption
-from workers.intake import publish_due
 from workers.runtime import Runtime
 from workers.settings import settings
 
@@ -119,15 +117,7 @@ def told_of_retry(reopened: int) -> str:
 
 
 def _act(job: int, action: Action, as_json: bool) -> None:
-    runtime = Runtime(settings())
-    with runtime.engine.begin() as connection:
-        holds.act(connection, job, action)
-    if action == "cancel":
-        runtime.ledger.cancel()
-    if action == "resume":
-        publish_due(runtime)
-    with runtime.engine.connect() as connection:
-        (found,) = catalog_jobs.progress(connection, job_id=job)
+    found = holding.act(Runtime(settings()), job, action)
     if as_json:
         print_json(progress_as_dict(found))
     else:

@@ -15,6 +15,7 @@ from workers.web.bodies import Bodies
 from workers.web.deps import reader
 from workers.web.edge import Edge
 from workers.web.guards import Guards, cross_site, host, pace, who
+from workers.web.openapi import document
 from workers.web.photos import routes as photos
 from workers.web.state import Web
 
@@ -46,6 +47,7 @@ def create_app(runtime: Runtime) -> FastAPI:
         ],
     )
     app.state.web = web
+    app.openapi = lambda: document(app)  # type: ignore[method-assign]
     failing.register(app)
     for router in (health.router, static.router, login.router):
         app.include_router(router, include_in_schema=False)

@@ -19,7 +19,7 @@ from workers.web.problems import FieldProblem, respond
 
 log = structlog.get_logger("workers.web")
 
-_NOT_THERE = (errors.UnknownJob, errors.UnknownModel, errors.ObjectMissing)
+_NOT_THERE = (errors.UnknownSku, errors.UnknownJob, errors.UnknownModel, errors.ObjectMissing)
 _CONFLICT = (errors.JobInOtherState, errors.AlreadyServes, errors.JobCancelled)
 _AWAY = {"retry-after": "5"}
 

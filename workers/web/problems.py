@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from http import HTTPStatus
+from typing import Any
 from urllib.parse import quote
 
 from pydantic import BaseModel
@@ -29,6 +30,15 @@ class Problem(BaseModel):
     detail: str
     code: str | None = None
     errors: list[FieldProblem] | None = None
+
+
+DOCUMENTED: dict[int | str, dict[str, Any]] = {
+    "default": {
+        "description": "What went wrong (RFC 9457)",
+        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+}
+"""For the OpenAPI document: any status that is not of success."""
 
 
 def respond(
