@@ -99,6 +99,18 @@ class BadFilter(CatalogError):
     """Correct the condition; the message names it and shows what it may be."""
 
 
+class BadQuery(CatalogError):
+    """Shorten or correct what was searched for; the message names it and what may be asked."""
+
+
+class BadCursor(CatalogError):
+    """Search again from the first page: `after` is none that an answer to this question gave."""
+
+
+class UnknownSku(CatalogError):
+    """Correct the sku; `tagmill search` finds products by words, too."""
+
+
 class JobInOtherState(CatalogError):
     """Look at the job with `tagmill jobs show`: what was asked does not fit the state it is in."""
 
