@@ -8,6 +8,7 @@ from catalog.tables.outbox import Webhook, WebhookDelivery
 from catalog.tables.people import Override, Threshold
 from catalog.tables.products import Image, Product, ProductImage
 from catalog.tables.results import ClassificationRow, DetectionRow, EmbeddingRow, SegmentRow
+from catalog.tables.search import KnownWord, LabelText, ProductText, ProductWords, TextCatchUp, TextToRead
 from catalog.tables.shoppers import Interaction
 from catalog.tables.work import (
     JOB_KINDS,
@@ -34,13 +35,19 @@ __all__ = [
     "IngestError",
     "Interaction",
     "Job",
+    "KnownWord",
+    "LabelText",
     "ModelVersion",
     "Override",
     "PhotoFactsRow",
     "Product",
     "ProductImage",
+    "ProductText",
+    "ProductWords",
     "ScheduledRun",
     "SegmentRow",
+    "TextCatchUp",
+    "TextToRead",
     "Threshold",
     "Webhook",
     "WebhookDelivery",
