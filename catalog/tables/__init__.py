@@ -7,8 +7,8 @@ from catalog.tables.base import Base
 from catalog.tables.outbox import Webhook, WebhookDelivery
 from catalog.tables.people import Override, Threshold
 from catalog.tables.products import Image, Product, ProductImage
-from catalog.tables.results import ClassificationRow, DetectionRow, EmbeddingRow, SegmentRow
-from catalog.tables.shoppers import Interaction
+from catalog.tables.results import ClassificationRow, DetectionRow, EmbeddingRow, PhotoFactsRow, SegmentRow
+from catalog.tables.shoppers import CategoryPair, Interaction, ProductPair, ProductPopularity
 from catalog.tables.work import (
     JOB_KINDS,
     OPEN_STATES,
@@ -26,6 +26,7 @@ __all__ = [
     "OPEN_STATES",
     "STATES",
     "Base",
+    "CategoryPair",
     "ChunkRun",
     "ClassificationRow",
     "DetectionRow",
@@ -39,6 +40,8 @@ __all__ = [
     "PhotoFactsRow",
     "Product",
     "ProductImage",
+    "ProductPair",
+    "ProductPopularity",
     "ScheduledRun",
     "SegmentRow",
     "Threshold",
