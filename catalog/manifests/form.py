@@ -15,7 +15,8 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True)
 class Form(Generic[R]):
-    """A kind of rows. `known` counts the names of a header that mean something; `read` and `require` raise ManifestError.
+    """A kind of rows. `known` counts the names of a header that mean something; `read` and `require` raise
+    ManifestError.
 
     `require` is asked where a file has one header; in JSON Lines each line has its own names.
     """

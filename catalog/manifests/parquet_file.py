@@ -87,9 +87,11 @@ def _values(column: Any) -> list[object]:
 
 
 def _exact(column: Any) -> Any:
-    """Short floats as text: 12.99 in 32 bits is 12.989999771118164 in 64."""
+    """Short floats as text: 12.99 in 32 bits is 12.989999771118164 in 64. Python's times have no nanoseconds."""
     if pa.types.is_float32(column.type) or pa.types.is_float16(column.type):
         return pc.cast(pc.cast(column, pa.float32()), pa.string())
+    if pa.types.is_timestamp(column.type) and column.type.unit == "ns":
+        return pc.cast(column, pa.timestamp("us", column.type.tz), safe=False)
     return column
 
 
