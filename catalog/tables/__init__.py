@@ -5,7 +5,7 @@
 
 from catalog.tables.base import Base
 from catalog.tables.outbox import Webhook, WebhookDelivery
-from catalog.tables.people import Override, Threshold
+from catalog.tables.people import DismissedMismatch, Override, TaxonomyRule, Threshold
 from catalog.tables.products import Image, Product, ProductImage
 from catalog.tables.results import ClassificationRow, DetectionRow, EmbeddingRow, SegmentRow
 from catalog.tables.shoppers import Interaction
@@ -29,6 +29,7 @@ __all__ = [
     "ChunkRun",
     "ClassificationRow",
     "DetectionRow",
+    "DismissedMismatch",
     "EmbeddingRow",
     "Image",
     "IngestError",
@@ -41,6 +42,7 @@ __all__ = [
     "ProductImage",
     "ScheduledRun",
     "SegmentRow",
+    "TaxonomyRule",
     "Threshold",
     "Webhook",
     "WebhookDelivery",
