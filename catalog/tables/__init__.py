@@ -5,7 +5,7 @@
 
 from catalog.tables.base import Base
 from catalog.tables.outbox import Webhook, WebhookDelivery
-from catalog.tables.people import Override, Threshold
+from catalog.tables.people import DismissedMismatch, Override, TaxonomyRule, Threshold
 from catalog.tables.products import Image, Product, ProductImage
 from catalog.tables.results import ClassificationRow, DetectionRow, EmbeddingRow, PhotoFactsRow, SegmentRow
 from catalog.tables.search import KnownWord, LabelText, ProductText, ProductWords, TextCatchUp, TextToRead
@@ -31,6 +31,7 @@ __all__ = [
     "ChunkRun",
     "ClassificationRow",
     "DetectionRow",
+    "DismissedMismatch",
     "EmbeddingRow",
     "Image",
     "IngestError",
@@ -49,6 +50,7 @@ __all__ = [
     "ProductWords",
     "ScheduledRun",
     "SegmentRow",
+    "TaxonomyRule",
     "TextCatchUp",
     "TextToRead",
     "Threshold",
