@@ -31,6 +31,7 @@ class Example:
     sku: str
     title: str | None
     category: str | None
+    image_id: int
     object_key: str
     width: int
     height: int
@@ -74,9 +75,9 @@ _BOTH = """
 
 _PHOTOS = sa.text(
     f"""
-    SELECT product_id, place, sku, title, category, object_key, width, height FROM (
+    SELECT product_id, place, sku, title, category, image_id, object_key, width, height FROM (
         SELECT DISTINCT ON (d.turn) d.turn, d.product_id, d.place, p.sku, p.title, p.category,
-               i.object_key, i.width, i.height
+               i.id AS image_id, i.object_key, i.width, i.height
         FROM {_DRAWN} JOIN products p ON p.id = d.product_id JOIN images i ON i.id = pi.image_id
         WHERE {_BOTH} ORDER BY d.turn, pi.position
     ) shown ORDER BY category NULLS LAST, turn

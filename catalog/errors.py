@@ -83,8 +83,20 @@ class LabelsError(CatalogError):
     """Correct the file of labels as a whole (its place, format or header) and import it again; nothing was taken."""
 
 
+class InteractionsError(CatalogError):
+    """Correct the file of interactions as a whole (place, format or header) and load it again; nothing was taken."""
+
+
+class BadShopper(CatalogError):
+    """Correct the shopper's name, as the sentence says: the one that your shop tells interactions by."""
+
+
 class NothingToSuggest(CatalogError):
     """Let a classifier and an embedder answer first, as the sentence says; then there is something to choose from."""
+
+
+class NothingToCompare(CatalogError):
+    """Let an embedder serve, as the sentence says; photos are compared by what it says of them."""
 
 
 class CannotWrite(CatalogError):

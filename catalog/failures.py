@@ -54,7 +54,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class FailedPhoto:
-    """A photo, or a row of a manifest; `object_key` is None where no photo was taken in.
+    """A photo, or a row of a manifest; `image_id` and `object_key` are None where none was taken in.
 
     Of a photo's jobs and reasons it is the last one, of the products that show it the first by name.
     """
@@ -69,6 +69,7 @@ class FailedPhoto:
     attempts: int
     models: Sequence[str]
     failed_at: datetime | None
+    image_id: int | None
     object_key: str | None
 
 
@@ -128,7 +129,7 @@ _GROUPED = """
 
 _NEWEST = """
     SELECT f.code, f.stage, f.job_id, f.sku, f.source, f.line, f.reason, f.attempts, f.models, f.failed_at,
-           i.object_key
+           f.image_id, i.object_key
     FROM (
         SELECT *, row_number() OVER (PARTITION BY code ORDER BY failed_at DESC NULLS LAST, sku, line) AS place
         FROM failed

@@ -105,6 +105,11 @@ def labels(connection: sa.Connection) -> tuple[str, ...]:
     return tuple(connection.scalars(_LABELS))
 
 
+def labels_of_classifiers(connection: sa.Connection) -> dict[str, tuple[str, ...]]:
+    """By the name of each classifier that serves, its labels in their order."""
+    return {name: tuple(labels) for name, labels in connection.execute(_CLASSIFIERS)}
+
+
 def _photos(connection: sa.Connection, product_id: int) -> tuple[Photo, ...]:
     of = {"product": product_id}
     boxes: dict[int, list[Box]] = defaultdict(list)
@@ -177,4 +182,8 @@ _LABELS = sa.text(
     SELECT DISTINCT label FROM model_versions m CROSS JOIN unnest(m.labels) label
     WHERE m.state = 'serving' AND m.task IN ('classify', 'detect') ORDER BY label
     """
+)
+
+_CLASSIFIERS = sa.text(
+    "SELECT name, labels FROM model_versions WHERE state = 'serving' AND task = 'classify' ORDER BY name"
 )

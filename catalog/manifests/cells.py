@@ -62,14 +62,14 @@ def one_line(value: object, column: str, limit: int) -> str | None:
     return _BREAKS.sub(" ", plain) if plain else None
 
 
-def identifier(value: object, column: str, limit: int = 200) -> str | None:
-    """A sku: one line of up to `limit` characters without line breaks and marks of writing direction."""
+def identifier(value: object, column: str, limit: int = 200, code: str = "bad_sku") -> str | None:
+    """A sku or the like: one line of up to `limit` characters without line breaks and marks of writing direction."""
     if isinstance(value, float):
-        raise BadCell("bad_sku", f"column {shown(column, 60)} is a fraction ({value}); write it as text")
+        raise BadCell(code, f"column {shown(column, 60)} is a fraction ({value}); write it as text")
     plain = text(value, column, limit)
     if plain and (_BREAKS.search(plain) or _OVERRIDES.search(plain)):
         raise BadCell(
-            "bad_sku",
+            code,
             f"column {shown(column, 60)} has a line break or a mark of direction: {shown(plain)}",
         )
     return plain

@@ -1,26 +1,27 @@
-"""Manifests as CSV."""
+"""Files as CSV."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import IO
+from typing import IO, Generic
 
 from catalog.errors import ManifestError
-from catalog.manifests.builder import build_row
-from catalog.manifests.columns import Columns, known_columns, read_columns, require_columns
+from catalog.manifests.columns import Columns
+from catalog.manifests.form import Form, R
 from catalog.manifests.records import Records, wrong_count
-from catalog.manifests.rows import Limits, Progress, Row, RowError
+from catalog.manifests.rows import Limits, Progress, RowError
 
 
-class CsvReader:
+class CsvReader(Generic[R]):
     """Rows of a CSV file. The delimiter is the one that finds the most known names in the header."""
 
-    def __init__(self, file: IO[bytes], size: int, limits: Limits) -> None:
+    def __init__(self, file: IO[bytes], size: int, limits: Limits, form: Form[R]) -> None:
         self._file = file
         self._size = size
         self._limits = limits
-        self._records = Records(file, limits.row, known_columns)
+        self._form = form
+        self._records = Records(file, limits.row, form.known)
         self._columns = self._read_header()
 
     @property
@@ -33,19 +34,19 @@ class CsvReader:
     def close(self) -> None:
         self._file.close()
 
-    def rows(self) -> Iterator[Row | RowError]:
+    def rows(self) -> Iterator[R | RowError]:
         expected = len(self._columns.names)
         for line, cells in self._records:
             if isinstance(cells, RowError):
                 yield cells
             elif len(cells) == expected:
-                yield self._with_extent(build_row(line, self._columns, cells, self._limits))
+                yield self._with_extent(self._form.row(line, self._columns, cells, self._limits))
             elif any(cell.strip() for cell in cells):
                 yield wrong_count(line, len(cells), expected)
 
-    def _with_extent(self, row: Row | RowError) -> Row | RowError:
+    def _with_extent(self, row: R | RowError) -> R | RowError:
         """A bad row of several lines may be the work of a stray quote, so its error names them."""
-        if isinstance(row, Row) or row.line == self._records.line:
+        if not isinstance(row, RowError) or row.line == self._records.line:
             return row
         return replace(
             row, reason=f"{row.reason} (the row goes from line {row.line} to line {self._records.line})"
@@ -56,5 +57,6 @@ class CsvReader:
             if isinstance(names, RowError):
                 raise ManifestError(f"the header cannot be read: {names.reason}")
             if any(name.strip() for name in names):
-                return require_columns(read_columns(names, limit=self._limits.columns))
-        raise ManifestError("the manifest is empty; its first line must name the columns, such as sku,image")
+                return self._form.require(self._form.read(names, self._limits))
+        example = ",".join(self._form.example)
+        raise ManifestError(f"the manifest is empty; its first line must name the columns, such as {example}")

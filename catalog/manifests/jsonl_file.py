@@ -1,26 +1,27 @@
-"""Manifests as JSON Lines: one object a line."""
+"""Files as JSON Lines: one object a line."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import IO, NoReturn
+from typing import IO, Generic, NoReturn
 
 from catalog.errors import ManifestError
-from catalog.manifests.builder import build_row
-from catalog.manifests.columns import Columns, read_columns
+from catalog.manifests.columns import Columns
+from catalog.manifests.form import Form, R
 from catalog.manifests.lines import Lines, TooLong, open_text
-from catalog.manifests.rows import Limits, Progress, Row, RowError, shown
+from catalog.manifests.rows import Limits, Progress, RowError, shown
 
 
-class JsonLinesReader:
+class JsonLinesReader(Generic[R]):
     """Rows of a JSON Lines file; the names of a line's members are its columns."""
 
-    def __init__(self, file: IO[bytes], size: int, limits: Limits) -> None:
+    def __init__(self, file: IO[bytes], size: int, limits: Limits, form: Form[R]) -> None:
         self._file = file
         self._size = size
         self._limits = limits
+        self._form = form
         self._lines = Lines(open_text(file), limits.row)
         self._columns_of = lru_cache(maxsize=256)(self._read_columns)
         self._refuse_array()
@@ -35,7 +36,7 @@ class JsonLinesReader:
     def close(self) -> None:
         self._file.close()
 
-    def rows(self) -> Iterator[Row | RowError]:
+    def rows(self) -> Iterator[R | RowError]:
         while True:
             self._lines.mark()
             try:
@@ -48,7 +49,7 @@ class JsonLinesReader:
             if not line.isspace():
                 yield self._row(line)
 
-    def _row(self, line: str) -> Row | RowError:
+    def _row(self, line: str) -> R | RowError:
         if not line.isascii():
             try:
                 line.encode()
@@ -63,17 +64,16 @@ class JsonLinesReader:
         except (ValueError, RecursionError) as error:
             return self._error("malformed_row", f"the line is no JSON: {shown(str(error))}")
         if not isinstance(record, dict):
-            return self._error(
-                "malformed_row", 'the line is no JSON object such as {"sku": ..., "image": ...}'
-            )
+            example = ", ".join(f'"{name}": ...' for name in self._form.example)
+            return self._error("malformed_row", f"the line is no JSON object such as {{{example}}}")
         try:
             columns = self._columns_of(tuple(record))
         except ManifestError as error:
             return self._error("malformed_row", str(error))
-        return build_row(self._lines.number, columns, tuple(record.values()), self._limits)
+        return self._form.row(self._lines.number, columns, tuple(record.values()), self._limits)
 
     def _read_columns(self, names: tuple[str, ...]) -> Columns:
-        return read_columns(names, limit=self._limits.columns)
+        return self._form.read(names, self._limits)
 
     def _refuse_array(self) -> None:
         """Say at once that one large JSON array cannot be streamed, not line by line."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import IO, Final, Literal
@@ -14,6 +14,7 @@ from catalog.errors import ManifestError, ObjectMissing
 from catalog.manifests.contradictions import ProductIndex
 from catalog.manifests.csv_file import CsvReader
 from catalog.manifests.folder import BucketReader, FolderReader
+from catalog.manifests.form import PRODUCTS, Form, R
 from catalog.manifests.jsonl_file import JsonLinesReader
 from catalog.manifests.rows import Limits, Progress, Reader, Row, RowError, shown
 
@@ -41,7 +42,7 @@ class Manifest:
     `base` is where the photo references of its rows start: a folder, or `s3://bucket/prefix/`.
     """
 
-    def __init__(self, location: str, format: Format, base: str, reader: Reader) -> None:
+    def __init__(self, location: str, format: Format, base: str, reader: Reader[Row]) -> None:
         self.location = location
         self.format = format
         self.base = base
@@ -109,11 +110,23 @@ def open_manifest(
 def _open_file(
     location: str, base: str, file: IO[bytes], format: FileFormat | None, limits: Limits
 ) -> Manifest:
+    kind, reader = open_reader(location, file, PRODUCTS, format, limits)
+    return Manifest(location, kind, base, reader)
+
+
+def open_reader(
+    location: str,
+    file: IO[bytes],
+    form: Form[R],
+    format: FileFormat | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+) -> tuple[FileFormat, Reader[R]]:
+    """A reader of a CSV, JSON Lines or Parquet file of any form, which closes it. Raises ManifestError."""
     try:
         size = file.seek(0, 2)
         file.seek(0)
         kind = format or _format_of(location, file)
-        return Manifest(location, kind, base, _READERS[kind](file, size, limits))
+        return kind, _reader(kind, file, size, limits, form)
     except ManifestError as error:
         file.close()
         raise ManifestError(f"{shown(location)}: {error}") from None
@@ -122,19 +135,16 @@ def _open_file(
         raise
 
 
-def _parquet(file: IO[bytes], _size: int, limits: Limits) -> Reader:
+def _reader(kind: FileFormat, file: IO[bytes], size: int, limits: Limits, form: Form[R]) -> Reader[R]:
+    if kind == "csv":
+        return CsvReader(file, size, limits, form)
+    if kind == "jsonl":
+        return JsonLinesReader(file, size, limits, form)
     from catalog.manifests.parquet_file import (
         ParquetReader,  # Arrow weighs 45 MB, and workers open no manifests
     )
 
-    return ParquetReader(file, limits)
-
-
-_READERS: Final[dict[FileFormat, Callable[[IO[bytes], int, Limits], Reader]]] = {
-    "csv": CsvReader,
-    "jsonl": JsonLinesReader,
-    "parquet": _parquet,
-}
+    return ParquetReader(file, limits, form)
 
 
 def _format_of(location: str, file: IO[bytes]) -> FileFormat:

@@ -1,28 +1,29 @@
-"""Manifests as Parquet, read a few thousand rows at a time."""
+"""Files as Parquet, read a few thousand rows at a time."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import IO, Any
+from typing import IO, Any, Generic
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from catalog.errors import ManifestError
-from catalog.manifests.builder import build_row
-from catalog.manifests.columns import Columns, read_columns, require_columns
-from catalog.manifests.rows import Limits, Progress, Row, RowError, shown
+from catalog.manifests.columns import Columns
+from catalog.manifests.form import Form, R
+from catalog.manifests.rows import Limits, Progress, RowError, shown
 
 _BATCH = 1_024
 
 
-class ParquetReader:
+class ParquetReader(Generic[R]):
     """Rows of a Parquet file. Photos are text or a list of text; a row's line is its number, from 1."""
 
-    def __init__(self, file: IO[bytes], limits: Limits) -> None:
+    def __init__(self, file: IO[bytes], limits: Limits, form: Form[R]) -> None:
         self._file = file
         self._limits = limits
+        self._form = form
         self._done = 0
         try:
             # Pre-buffering would hold a whole row group's bytes, and some files have only one row group.
@@ -30,7 +31,7 @@ class ParquetReader:
         except (pa.ArrowException, OSError) as error:
             raise ManifestError(f"the manifest is no readable Parquet file: {shown(str(error))}") from None
         schema = self._parquet.schema_arrow
-        self._columns = require_columns(read_columns(schema.names, limit=limits.columns))
+        self._columns = form.require(form.read(schema.names, limits))
         _check_photos(schema, self._columns)
         self._total: int = self._parquet.metadata.num_rows
 
@@ -45,7 +46,7 @@ class ParquetReader:
         self._parquet.close()
         self._file.close()
 
-    def rows(self) -> Iterator[Row | RowError]:
+    def rows(self) -> Iterator[R | RowError]:
         batches = self._parquet.iter_batches(batch_size=_BATCH, use_threads=False)
         while True:
             try:
@@ -62,7 +63,7 @@ class ParquetReader:
                     reason = f"a cell is not UTF-8: {shown(str(values))}"
                     yield RowError(self._done, None, None, "wrong_encoding", reason)
                 else:
-                    yield build_row(self._done, self._columns, values, self._limits)
+                    yield self._form.row(self._done, self._columns, values, self._limits)
 
 
 def _records(batch: Any) -> Iterator[tuple[object, ...] | UnicodeDecodeError]:
@@ -86,9 +87,11 @@ def _values(column: Any) -> list[object]:
 
 
 def _exact(column: Any) -> Any:
-    """Short floats as text: 12.99 in 32 bits is 12.989999771118164 in 64."""
+    """Short floats as text: 12.99 in 32 bits is 12.989999771118164 in 64. Python's times have no nanoseconds."""
     if pa.types.is_float32(column.type) or pa.types.is_float16(column.type):
         return pc.cast(pc.cast(column, pa.float32()), pa.string())
+    if pa.types.is_timestamp(column.type) and column.type.unit == "ns":
+        return pc.cast(column, pa.timestamp("us", column.type.tz), safe=False)
     return column
 
 

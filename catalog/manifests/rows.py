@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias, TypeVar
 
 JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
 
@@ -78,14 +78,17 @@ class Limits:
     reference: int = 4_096
 
 
-class Reader(Protocol):
-    """One format of manifests. Opening raises ManifestError; reading yields a RowError for each bad row."""
+R_co = TypeVar("R_co", covariant=True)
+
+
+class Reader(Protocol[R_co]):
+    """One format of files. Opening raises ManifestError; reading yields a RowError for each bad row."""
 
     @property
     def columns(self) -> tuple[str, ...]:
         """The column names found, as written; empty where a format has none."""
 
-    def rows(self) -> Iterator[Row | RowError]:
+    def rows(self) -> Iterator[R_co | RowError]:
         """All rows, streamed; call it once."""
 
     def progress(self) -> Progress:

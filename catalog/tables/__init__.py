@@ -5,10 +5,11 @@
 
 from catalog.tables.base import Base
 from catalog.tables.outbox import Webhook, WebhookDelivery
-from catalog.tables.people import Override, Threshold
+from catalog.tables.people import DismissedMismatch, Override, TaxonomyRule, Threshold
 from catalog.tables.products import Image, Product, ProductImage
-from catalog.tables.results import ClassificationRow, DetectionRow, EmbeddingRow, SegmentRow
-from catalog.tables.shoppers import Interaction
+from catalog.tables.results import ClassificationRow, DetectionRow, EmbeddingRow, PhotoFactsRow, SegmentRow
+from catalog.tables.search import KnownWord, LabelText, ProductText, ProductWords, TextCatchUp, TextToRead
+from catalog.tables.shoppers import CategoryPair, Interaction, ProductPair, ProductPopularity
 from catalog.tables.work import (
     JOB_KINDS,
     OPEN_STATES,
@@ -26,21 +27,32 @@ __all__ = [
     "OPEN_STATES",
     "STATES",
     "Base",
+    "CategoryPair",
     "ChunkRun",
     "ClassificationRow",
     "DetectionRow",
+    "DismissedMismatch",
     "EmbeddingRow",
     "Image",
     "IngestError",
     "Interaction",
     "Job",
+    "KnownWord",
+    "LabelText",
     "ModelVersion",
     "Override",
     "PhotoFactsRow",
     "Product",
     "ProductImage",
+    "ProductPair",
+    "ProductPopularity",
+    "ProductText",
+    "ProductWords",
     "ScheduledRun",
     "SegmentRow",
+    "TaxonomyRule",
+    "TextCatchUp",
+    "TextToRead",
     "Threshold",
     "Webhook",
     "WebhookDelivery",

@@ -130,7 +130,7 @@ def test_an_example_has_what_both_said(engine: sa.Engine) -> None:
         pair = diff.pair(connection, "thing@2", None)
         found = examples(connection, pair, [Changed(product, image)])
     before, after = Said("Shirt", 0.75, BOX), Said("Shirt", 0.5, BOX)
-    assert found == [Example("SHELF", None, None, "images/1", 40, 30, [before, before], [after])]
+    assert found == [Example("SHELF", None, None, image, "images/1", 40, 30, [before, before], [after])]
 
 
 @pytest.mark.parametrize(

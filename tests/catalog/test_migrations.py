@@ -31,6 +31,17 @@ CONTRACT = {
         "sku product_id image_id colour colour_hex colours sharpness exposure background product_share masked "
         "width height model model_version"
     ),
+    "product_scores": (
+        "sku product_id label score threshold accepted agreeing support photos model model_version"
+    ),
+    "product_verdicts": (
+        "sku product_id label score threshold counts origin photos agreeing disagreeing disagreement "
+        "model model_version"
+    ),
+    "product_categories": "sku product_id category names label score origin model model_version",
+    "product_mismatches": (
+        "sku product_id aspect feed photo label confidence origin model model_version"
+    ),
     "product_details": (
         "sku product_id title description brand category price currency parent_sku attributes created_at updated_at"
     ),

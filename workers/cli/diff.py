@@ -6,21 +6,18 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
-import sqlalchemy as sa
 import typer
 from rich.markup import escape
 
 from catalog import filters
-from catalog.diff import LabelDiff, diff_labels, pair, photos_done
-from catalog.diff_examples import examples
-from catalog.filters import Filter
-from catalog.neighbours import NeighbourDiff, diff_neighbours
+from catalog.diff import LabelDiff
+from catalog.neighbours import NeighbourDiff
 from catalog.snapshot import snapshot
 from workers.cli.console import err, out, print_json, table
 from workers.cli.files import replacing
 from workers.cli.options import JsonFlag, WhereOption
 from workers.cli.page_progress import objects_with_progress
-from workers.pages.diff import Compared, render, told
+from workers.pages.diff import Compared, compare, render, told
 from workers.runtime import Runtime
 from workers.settings import settings
 
@@ -56,7 +53,9 @@ def diff(
     """
     runtime = Runtime(settings())
     with err.status("comparing …"), snapshot(runtime.engine) as connection:
-        compared = _compare(connection, (first, second), filters.parse(where or ()), limit, html is not None)
+        compared = compare(
+            connection, (first, second), filters.parse(where or ()), limit, with_examples=html is not None
+        )
     if html:
         with replacing(html) as page, objects_with_progress(runtime) as objects:
             page.write(render(compared, objects))
@@ -74,22 +73,6 @@ def diff(
         out.print(f"look at {escape(str(html))}", soft_wrap=True)
     elif _changes(compared):
         out.print("see them: [bold]--html diff.html[/bold]")
-
-
-def _compare(
-    connection: sa.Connection,
-    named: tuple[str, str | None],
-    products: Filter,
-    limit: int,
-    with_examples: bool,
-) -> Compared:
-    versions = pair(connection, *named)
-    photos = photos_done(connection, versions, products)
-    if versions.old.task == "embed":
-        return Compared(versions, photos, diff_neighbours(connection, versions, products, limit))
-    found = diff_labels(connection, versions, products, limit)
-    shown = examples(connection, versions, found.examples) if with_examples else ()
-    return Compared(versions, photos, found, shown)
 
 
 def _changes(compared: Compared) -> bool:

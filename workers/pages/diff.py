@@ -6,9 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from catalog.diff import Flow, LabelDiff, Pair, Photos
-from catalog.diff_examples import Example
-from catalog.neighbours import NeighbourDiff, Neighbourhood
+import sqlalchemy as sa
+
+from catalog.diff import Flow, LabelDiff, Pair, Photos, diff_labels, pair, photos_done
+from catalog.diff_examples import Example, examples
+from catalog.filters import Filter
+from catalog.neighbours import NeighbourDiff, Neighbourhood, diff_neighbours
 from workers.pages.diff_tiles import Tiles
 from workers.pages.environment import render as render_page
 from workers.pages.thumbnails import Objects
@@ -26,6 +29,24 @@ class Compared:
     photos: Photos
     found: LabelDiff | NeighbourDiff
     examples: Sequence[Example] = ()
+
+
+def compare(
+    connection: sa.Connection,
+    named: tuple[str, str | None],
+    products: Filter,
+    limit: int,
+    *,
+    with_examples: bool = True,
+) -> Compared:
+    """The versions that `named` names as `catalog.diff.pair` reads them. Raises UnknownModel, NotComparable."""
+    versions = pair(connection, *named)
+    photos = photos_done(connection, versions, products)
+    if versions.old.task == "embed":
+        return Compared(versions, photos, diff_neighbours(connection, versions, products, limit))
+    found = diff_labels(connection, versions, products, limit)
+    shown = examples(connection, versions, found.examples) if with_examples else ()
+    return Compared(versions, photos, found, shown)
 
 
 def render(compared: Compared, objects: Objects) -> str:

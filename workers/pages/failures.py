@@ -40,7 +40,7 @@ def render(material: Material, objects: Objects) -> str:
         TEMPLATE,
         total=total,
         most=max((group.failures for group in material.groups), default=1),
-        selection=_selection(material.selection),
+        selection=described(material.selection),
         groups=[
             {
                 "group": group,
@@ -53,7 +53,8 @@ def render(material: Material, objects: Objects) -> str:
     )
 
 
-def _selection(selection: Selection) -> str:
+def described(selection: Selection) -> str:
+    """In words: `job 3, code corrupt`; empty where all failures are meant."""
     parts = (
         f"job {selection.job_id}" if selection.job_id is not None else "",
         f"code {selection.code}" if selection.code else "",

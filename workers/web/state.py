@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 from redis import Redis
@@ -13,6 +14,9 @@ from workers.web.paces import Paces
 from workers.web.photos.pictures import Pictures
 from workers.web.sessions import Sessions
 from workers.web.templates import Templates
+
+if TYPE_CHECKING:
+    from workers.seeing import Eye
 
 CONNECTIONS = 12
 STATEMENT_SECONDS = 10
@@ -38,6 +42,13 @@ class Web:
     @cached_property
     def engine(self) -> sa.Engine:
         return self.runtime.make_engine(pool_size=CONNECTIONS, max_overflow=0, options=_READ_ONLY)
+
+    @cached_property
+    def eye(self) -> Eye:
+        """Sees photos to search by; torch is loaded for the first."""
+        from workers.seeing import Eye
+
+        return Eye(self.runtime)
 
     def close(self) -> None:
         """Give back what was opened."""

@@ -30,6 +30,7 @@ def failed(code: str = "corrupt", **changes: object) -> FailedPhoto:
         "attempts": 2,
         "models": ["shoes@2"],
         "failed_at": AT,
+        "image_id": None,
         "object_key": None,
     }
     return FailedPhoto(**{**fields, **changes})  # type: ignore[arg-type]

@@ -4,4 +4,15 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-ROUTERS: tuple[APIRouter, ...] = ()
+from workers.web.pages import by_photo, failures, grid, jobs, models, product, review, tags
+
+ROUTERS: tuple[APIRouter, ...] = (
+    grid.router,
+    by_photo.router,
+    tags.router,
+    product.router,
+    review.router,
+    jobs.router,
+    failures.router,
+    models.router,
+)

@@ -3,15 +3,7 @@ import "./find.js";
 import "./layers.js";
 import "./query.js";
 import "./review.js";
-
-const toast = document.getElementById("toast");
-let wiped = 0;
-
-export function say(text) {
-  toast.textContent = text;
-  clearTimeout(wiped);
-  wiped = setTimeout(() => { toast.textContent = ""; }, 5000);
-}
+import { say } from "./toast.js";
 
 document.addEventListener("htmx:responseError", (event) => {
   const status = event.detail.xhr.status;

@@ -1,0 +1,106 @@
+"""What words ask for: words to look up, labels that they name or come near, and what they mean as a vector."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import sqlalchemy as sa
+
+from catalog.search import spelling
+from catalog.search.meaning import Meaning, Vector, literal
+from catalog.search.spelling import Spelt
+from catalog.search.words import split
+
+NEAR = 0.42
+"""Cosine from which a label is near to words; of all-MiniLM-L6-v2, "trainers" and "Sneaker" have 0.43."""
+STANDS_OUT = 1.5
+"""Standard deviations that it must be above all labels: some words are a little near to every label."""
+BESIDE_THE_BEST = 0.05
+MOST_LABELS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A label that products are looked for by. `near` are the words that it is only near to."""
+
+    label: str
+    near: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """`labels` are named or near; `vector` is what all words mean, where that can be asked."""
+
+    spelt: tuple[Spelt, ...]
+    labels: tuple[Wanted, ...]
+    vector: Vector | None
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        return tuple(one.word for one in self.spelt)
+
+    @property
+    def corrected(self) -> str | None:
+        """The words as they are searched for, where that is not as they were typed."""
+        return None if all(one.word == one.typed for one in self.spelt) else " ".join(self.words)
+
+    def tsquery(self, operator: str) -> str:
+        """The words joined by `&` or `|`, as `to_tsquery` reads them. They are letters and digits alone."""
+        return f" {operator} ".join(one.word + (":*" if one.begins else "") for one in self.spelt)
+
+
+def ask(connection: sa.Connection, words: Sequence[str], meaning: Meaning | None) -> Asked:
+    """What `words` (see `words.query`) ask for."""
+    named = _named(connection, words)
+    of_labels = {word for label in named for word in split(label)}
+    spelt = tuple(spelling.spell(connection, words, of_labels))
+    if any(one.word != one.typed for one in spelt):
+        named = _named(connection, [one.word for one in spelt])
+    labels = [Wanted(label) for label in named]
+    vector = None
+    if meaning is not None and spelt:
+        text = " ".join(one.word for one in spelt)
+        vector = meaning.embed([text])[0]
+        labels += [
+            Wanted(label, near=text) for label in _near(connection, meaning, vector) if label not in named
+        ]
+    return Asked(spelt, tuple(labels[:MOST_LABELS]), vector)
+
+
+def _named(connection: sa.Connection, words: Sequence[str]) -> list[str]:
+    """Labels of which the words hold all, or all of one of its names: of "T-shirt/top", "top"."""
+    return list(connection.scalars(_NAMED, {"words": list(words)})) if words else []
+
+
+def _near(connection: sa.Connection, meaning: Meaning, vector: Vector) -> list[str]:
+    rows = connection.execute(_LABELS, {"model": meaning.name, "vector": literal(vector)}).all()
+    if not rows:
+        return []
+    scores = np.array([row.score for row in rows])
+    bar = max(NEAR, scores[0] - BESIDE_THE_BEST, scores.mean() + STANDS_OUT * scores.std())
+    return [row.label for row in rows if row.score >= min(bar, scores[0]) and row.score >= NEAR]
+
+
+# A taxonomy's translated names would be further names of a label here.
+_NAMED = sa.text(
+    """
+    WITH typed AS MATERIALIZED (
+        SELECT to_tsvector('english', array_to_string(CAST(:words AS text[]), ' ')) AS words),
+    names AS MATERIALIZED (
+        SELECT DISTINCT label, name FROM model_versions m, unnest(m.labels) label,
+               unnest(string_to_array(label, '/')) name
+        WHERE m.state = 'serving' AND m.task IN ('classify', 'detect'))
+    SELECT DISTINCT label FROM names, typed
+    WHERE typed.words @@ plainto_tsquery('english', regexp_replace(name, '[^[:alnum:]]+', ' ', 'g'))
+    ORDER BY label
+    """
+)
+
+_LABELS = sa.text(
+    """
+    SELECT label, 1 - (embedding <=> CAST(:vector AS halfvec)) AS score FROM label_texts WHERE model = :model
+    ORDER BY score DESC, label LIMIT 1000
+    """
+)

@@ -1,0 +1,174 @@
+"""Search itself: by words, by a photo's vector, by a product; a page at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import sqlalchemy as sa
+
+from catalog.errors import BadQuery, UnknownSku
+from catalog.search import cursor, ranking, reasons, vectors
+from catalog.search import words as texts
+from catalog.search.asking import Asked, ask
+from catalog.search.chosen import Where, where
+from catalog.search.cursor import Ranked
+from catalog.search.hits import Chosen, Page
+from catalog.search.meaning import Meaning, Vector
+from catalog.search.ranking import DEPTH
+from catalog.search.shown import hits
+
+SIZE = 24
+
+
+def find(
+    connection: sa.Connection,
+    words: str,
+    chosen: Chosen,
+    *,
+    meaning: Meaning | None = None,
+    size: int = SIZE,
+    after: str | None = None,
+) -> Page:
+    """Products for `words`: a sku first, then by words, tags and, with a `meaning`, by what texts mean.
+
+    Without words the newest products come first, all of them; else the best `DEPTH`. Raises BadQuery, BadCursor.
+    """
+    cursor.check_size(size)
+    typed, condition = texts.query(words), where(chosen)
+    if not words.strip():
+        return _browse(connection, condition, size, cursor.mark(chosen), after)
+    question = cursor.mark(words, chosen)
+    asked = ask(connection, typed, meaning)
+    model = None if meaning is None else meaning.name
+    ranked = (
+        _ranked(connection, words, asked, model, condition) if after is None else cursor.read(question, after)
+    )
+    why = reasons.of_words(connection, asked, model, [product_id for product_id, _ in ranked[:size]])
+    for product_id in _of_sku(connection, words, condition):
+        why[product_id] = ("sku as it was typed", *why.get(product_id, ()))
+    return _page(connection, ranked, size, question, why)
+
+
+def near(
+    connection: sa.Connection,
+    version_id: int,
+    vector: Vector,
+    chosen: Chosen,
+    *,
+    size: int = SIZE,
+    after: str | None = None,
+) -> Page:
+    """Products with photos near `vector`, float32 of shape (width,), by the embedder `version_id`; scores are cosines.
+
+    Raises BadQuery, BadCursor.
+    """
+    cursor.check_size(size)
+    if vector.ndim != 1 or not np.isfinite(vector).all() or not vector.any():
+        raise BadQuery("the photo's embedding is no vector; embed it again")
+    question = cursor.mark(version_id, vector.astype(np.float32).tobytes(), chosen)
+    return _alike(connection, version_id, vector, where(chosen), question, size, after)
+
+
+def similar(
+    connection: sa.Connection, sku: str, chosen: Chosen, *, size: int = SIZE, after: str | None = None
+) -> Page:
+    """Products whose photos look like the main photo of `sku`; empty where no embedder that serves has seen it.
+
+    Raises UnknownSku, BadQuery, BadCursor.
+    """
+    cursor.check_size(size)
+    texts.check(sku, "the sku")
+    product_id = connection.scalar(_PRODUCT, {"sku": sku})
+    if product_id is None:
+        raise UnknownSku(f"there is no product with the sku {sku!r}")
+    seen = connection.execute(_EMBEDDED, {"product_id": product_id}).first()
+    if seen is None:
+        return Page((), None)
+    vector = np.array(seen.embedding.strip("[]").split(","), np.float32)
+    condition = where(chosen)
+    others = Where(f"p.id <> :itself AND {condition.sql}", {**condition.parameters, "itself": product_id})
+    question = cursor.mark(sku, chosen)
+    return _alike(connection, seen.model_version_id, vector, others, question, size, after)
+
+
+def _alike(
+    connection: sa.Connection,
+    version_id: int,
+    vector: Vector,
+    condition: Where,
+    question: bytes,
+    size: int,
+    after: str | None,
+) -> Page:
+    if after is not None:
+        ranked = cursor.read(question, after)
+    else:
+        ranked = vectors.nearest_photos(connection, version_id, vector, condition, DEPTH)
+    return _page(connection, ranked, size, question, reasons.of_photos(ranked[:size]))
+
+
+def _ranked(
+    connection: sa.Connection, words: str, asked: Asked, model: str | None, condition: Where
+) -> list[Ranked]:
+    named = [wanted.label for wanted in asked.labels if wanted.near is None]
+    near_to = [wanted.label for wanted in asked.labels if wanted.near is not None]
+    orders = [
+        ranking.by_words(connection, asked, condition),
+        ranking.by_tags(connection, named, condition),
+        ranking.by_tags(connection, near_to, condition),
+        [] if model is None else ranking.by_meaning(connection, asked, model, condition),
+    ]
+    ranked = ranking.fuse(orders)
+    if coloured := ranking.by_colour(connection, asked.words, ranked):
+        ranked = ranking.fuse([*orders, coloured])
+    first = _of_sku(connection, words, condition)
+    return [(product_id, 1.0) for product_id in first] + [one for one in ranked if one[0] not in first]
+
+
+def _of_sku(connection: sa.Connection, words: str, condition: Where) -> list[int]:
+    """The product whose sku is typed, in this case or another."""
+    typed = words.strip()
+    forms = list(dict.fromkeys((typed, typed.upper(), typed.lower())))
+    query = sa.text(_SKU.format(where=condition.sql))
+    return list(connection.scalars(query, {**condition.parameters, "forms": forms}))
+
+
+def _browse(
+    connection: sa.Connection, condition: Where, size: int, question: bytes, after: str | None
+) -> Page:
+    below = cursor.LARGEST_ID if after is None else _last(cursor.read(question, after))
+    query = sa.text(_NEWEST.format(where=condition.sql))
+    found = list(connection.scalars(query, {**condition.parameters, "below": below, "size": size + 1}))
+    shown = [(product_id, 0.0) for product_id in found[:size]]
+    more = cursor.write(question, shown[-1:]) if len(found) > size else None
+    return Page(hits(connection, shown, {}), more)
+
+
+def _last(ranked: Sequence[Ranked]) -> int:
+    return ranked[-1][0] if ranked else 0
+
+
+def _page(
+    connection: sa.Connection, ranked: Sequence[Ranked], size: int, question: bytes, why: reasons.Found
+) -> Page:
+    left = ranked[size:]
+    return Page(hits(connection, ranked[:size], why), cursor.write(question, left) if left else None)
+
+
+_PRODUCT = sa.text("SELECT id FROM products WHERE sku = :sku")
+
+_SKU = (
+    "SELECT p.id FROM products p WHERE p.sku = ANY(CAST(:forms AS text[])) AND {where} ORDER BY p.id LIMIT 3"
+)
+
+_NEWEST = "SELECT p.id FROM products p WHERE p.id < :below AND {where} ORDER BY p.id DESC LIMIT :size"
+
+_EMBEDDED = sa.text(
+    """
+    SELECT e.model_version_id, e.embedding::text AS embedding FROM product_images pi
+    JOIN embeddings e ON e.image_id = pi.image_id
+    JOIN model_versions m ON m.id = e.model_version_id AND m.state = 'serving'
+    WHERE pi.product_id = :product_id ORDER BY m.on_ingest DESC, m.id, pi.position, pi.image_id LIMIT 1
+    """
+)

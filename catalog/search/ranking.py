@@ -1,0 +1,128 @@
+"""Orders of products by one measure each, best first, and what becomes of several: reciprocal rank fusion.
+
+Cormack, Clarke and Büttcher, SIGIR 2009: a product's score is the sum of 1 / (60 + rank) over the orders it is in.
+Scores of words, tags and vectors have no common measure; ranks have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import sqlalchemy as sa
+
+from catalog.search import vectors
+from catalog.search.asking import Asked
+from catalog.search.chosen import Where
+from catalog.search.cursor import Ranked
+
+DEPTH = 240
+"""Products of one order, and of the fused one: ten pages of 24."""
+POOL = 3000
+"""Products with the words that are ranked: of a word that millions have, those that stand first in the table."""
+CONSTANT = 60
+ENOUGH = 24
+
+
+def by_words(connection: sa.Connection, asked: Asked, where: Where, depth: int = DEPTH) -> list[int]:
+    """Products whose texts have all words; where those are few, products that have some of them follow."""
+    if not asked.words:
+        return []
+    found = _matching(connection, asked.tsquery("&"), where, depth)
+    if len(found) < ENOUGH and len(asked.words) > 1:
+        found = list(dict.fromkeys(found + _matching(connection, asked.tsquery("|"), where, depth)))
+    return found[:depth]
+
+
+def by_tags(connection: sa.Connection, labels: Sequence[str], where: Where, depth: int = DEPTH) -> list[int]:
+    """Products with any of the labels, as the view `product_tags` has it, the surest first."""
+    if not labels:
+        return []
+    query = sa.text(_TAGGED.format(where=where.sql))
+    return list(connection.scalars(query, {**where.parameters, "wanted": list(labels), "depth": depth}))
+
+
+def by_meaning(connection: sa.Connection, asked: Asked, model: str, where: Where) -> list[int]:
+    """Products whose text means what was asked."""
+    if asked.vector is None:
+        return []
+    return [
+        product_id for product_id, _ in vectors.nearest_texts(connection, model, asked.vector, where, DEPTH)
+    ]
+
+
+def fuse(orders: Iterable[Sequence[int]]) -> list[Ranked]:
+    """The best `DEPTH` of all orders, scores from 0 to 1: a product that is first in all has 1."""
+    given = [order for order in orders if order]
+    scores: dict[int, float] = {}
+    for order in given:
+        for rank, product_id in enumerate(order, start=1):
+            scores[product_id] = scores.get(product_id, 0.0) + (CONSTANT + 1) / (CONSTANT + rank) / len(given)
+    return sorted(scores.items(), key=lambda one: (-one[1], -one[0]))[:DEPTH]
+
+
+def by_colour(connection: sa.Connection, words: Sequence[str], ranked: Sequence[Ranked]) -> list[int]:
+    """Those of `ranked` that have a colour which the words name, in the same order."""
+    colours = colours_named(connection, words)
+    ids = [product_id for product_id, _ in ranked]
+    found = set(connection.scalars(_COLOURED, {"ids": ids, "colours": colours})) if colours else set()
+    return [product_id for product_id in ids if product_id in found]
+
+
+def colours_named(connection: sa.Connection, words: Sequence[str]) -> list[str]:
+    """The words that are colours of photos."""
+    return list(connection.scalars(_COLOURS, {"words": list(words)}))
+
+
+def _matching(connection: sa.Connection, tsquery: str, where: Where, depth: int) -> list[int]:
+    joined = "" if where.any else "JOIN products p ON p.id = w.product_id"
+    query = sa.text(_MATCHING.format(joined=joined, where=where.sql))
+    return list(
+        connection.scalars(query, {**where.parameters, "query": tsquery, "pool": POOL, "depth": depth})
+    )
+
+
+# `to_tsquery` of a constant is planned as a constant; 1 divides the rank by the logarithm of the text's length.
+_MATCHING = """
+    SELECT product_id FROM (
+        SELECT w.product_id, ts_rank(w.words, to_tsquery('english', :query), 1) AS rank FROM product_words w {joined}
+        WHERE w.words @@ to_tsquery('english', :query) AND {where} LIMIT :pool) pool
+    ORDER BY rank DESC, product_id DESC LIMIT :depth
+"""
+
+# For each version and label the index gives the best scores first; the threshold ends it. Several photos of a product
+# may have the label, so more are read than are wanted.
+_TAGGED = """
+    WITH cuts AS MATERIALIZED (
+        SELECT m.id, label, coalesce(own.threshold, general.threshold, 0.5) AS cut
+        FROM serving_versions m CROSS JOIN unnest(CAST(:wanted AS text[])) label
+        LEFT JOIN thresholds own ON own.model_name = m.name AND own.label = label
+        LEFT JOIN thresholds general ON general.model_name = m.name AND general.label = ''
+        WHERE m.task = 'classify')
+    SELECT product_id FROM (
+        SELECT said.product_id, said.score FROM cuts CROSS JOIN LATERAL (
+            SELECT pi.product_id, c.score FROM classifications c
+            JOIN product_images pi ON pi.image_id = c.image_id
+            JOIN products p ON p.id = pi.product_id
+            WHERE c.label = cuts.label AND c.model_version_id = cuts.id AND c.score >= cuts.cut
+              AND NOT EXISTS (SELECT FROM overrides o WHERE o.product_id = p.id AND o.label = c.label)
+              AND {where}
+            ORDER BY c.score DESC LIMIT :depth) said
+        UNION ALL
+        (SELECT o.product_id, 1.0 FROM overrides o JOIN products p ON p.id = o.product_id
+         WHERE o.label = ANY(CAST(:wanted AS text[])) AND o.accepted AND {where} LIMIT :depth)) found
+    GROUP BY product_id ORDER BY max(score) DESC, product_id DESC LIMIT :depth
+"""
+
+_COLOURS = sa.text(
+    """
+    SELECT DISTINCT word FROM unnest(CAST(:words AS text[])) word
+    WHERE EXISTS (SELECT FROM photo_facts f WHERE f.colour = word)
+    """
+)
+
+_COLOURED = sa.text(
+    """
+    SELECT product_id FROM product_facts
+    WHERE product_id = ANY(CAST(:ids AS bigint[])) AND colour = ANY(CAST(:colours AS text[]))
+    """
+)

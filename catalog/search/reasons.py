@@ -1,0 +1,94 @@
+"""Why a product was found, in short sentences; asked for the hits of one page, by their ids."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from catalog.search.asking import Asked
+from catalog.search.meaning import literal
+from catalog.search.ranking import colours_named
+from catalog.search.vectors import TEXTS_ALIKE
+
+PLACES = {"A": "title", "B": "brand", "C": "category", "D": "description"}
+
+Found = dict[int, tuple[str, ...]]
+
+
+def of_words(connection: sa.Connection, asked: Asked, model: str | None, product_ids: Sequence[int]) -> Found:
+    """Reasons by product id. `model` is the text embedder's name, where there is one."""
+    found: dict[int, list[str]] = defaultdict(list)
+    ids = {"ids": list(product_ids)}
+    for row in _places(connection, asked, ids):
+        found[row.product_id].append(f"{PLACES[row.weight]} has {_quoted(row.words)}")
+    near = {wanted.label: wanted.near for wanted in asked.labels}
+    for row in connection.execute(_TAGS, {**ids, "labels": list(near)}):
+        said = "tag {0}, said by a person" if row.person else "tag {0} {1:.2f}"
+        behind = f", near '{near[row.label]}'" if near[row.label] else ""
+        found[row.product_id].append(said.format(row.label, row.score) + behind)
+    for row in connection.execute(_COLOURS, {**ids, "colours": colours_named(connection, asked.words)}):
+        found[row.product_id].append(f"colour {row.colour}")
+    if model is not None and asked.vector is not None:
+        parameters = {**ids, "model": model, "vector": literal(asked.vector), "alike": TEXTS_ALIKE}
+        for row in connection.execute(_MEANS, parameters):
+            found[row.product_id].append(f"text {row.score:.2f} alike in meaning")
+    corrected = (f"showing results for '{asked.corrected}'",) if asked.corrected else ()
+    return {product_id: (*found[product_id], *corrected) for product_id in product_ids}
+
+
+def of_photos(ranked: Sequence[tuple[int, float]]) -> Found:
+    """Of products that are there for their photo."""
+    return {product_id: (f"photo {score:.2f} alike",) for product_id, score in ranked}
+
+
+def _places(connection: sa.Connection, asked: Asked, ids: dict[str, Any]) -> Sequence[sa.Row[Any]]:
+    words = [one.word for one in asked.spelt]
+    marks = ["*" if one.begins else "" for one in asked.spelt]
+    return connection.execute(_PLACES, {**ids, "words": words, "marks": marks}).all()
+
+
+def _quoted(words: Sequence[str]) -> str:
+    return " and ".join(f"'{word}'" for word in words)
+
+
+# Each word where it weighs most.
+_PLACES = sa.text(
+    """
+    SELECT product_id, weight, array_agg(word ORDER BY place) AS words FROM (
+        SELECT w.product_id, typed.word, typed.place, min(weight) AS weight
+        FROM product_words w,
+             unnest(CAST(:words AS text[]), CAST(:marks AS text[])) WITH ORDINALITY typed (word, mark, place),
+             unnest('{A,B,C,D}'::text[]) weight
+        WHERE w.product_id = ANY(CAST(:ids AS bigint[]))
+          AND w.words @@ to_tsquery('english', typed.word || ':' || typed.mark || weight)
+        GROUP BY w.product_id, typed.word, typed.place) found
+    GROUP BY product_id, weight ORDER BY product_id, weight
+    """
+)
+
+_TAGS = sa.text(
+    """
+    SELECT product_id, label, max(score) AS score, bool_or(origin = 'person') AS person FROM product_tags
+    WHERE product_id = ANY(CAST(:ids AS bigint[])) AND label = ANY(CAST(:labels AS text[]))
+    GROUP BY product_id, label ORDER BY product_id, score DESC
+    """
+)
+
+_COLOURS = sa.text(
+    """
+    SELECT DISTINCT product_id, colour FROM product_facts
+    WHERE product_id = ANY(CAST(:ids AS bigint[])) AND colour = ANY(CAST(:colours AS text[]))
+    """
+)
+
+_MEANS = sa.text(
+    """
+    SELECT product_id, score FROM (
+        SELECT product_id, 1 - (embedding <=> CAST(:vector AS halfvec)) AS score FROM product_texts
+        WHERE product_id = ANY(CAST(:ids AS bigint[])) AND model = :model) texts
+    WHERE score >= :alike
+    """
+)

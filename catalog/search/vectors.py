@@ -1,0 +1,74 @@
+"""The nearest of a vector: candidates by an index in half precision where there is one, then exact similarity."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from catalog.search.chosen import Where, few
+from catalog.search.cursor import Ranked
+from catalog.search.meaning import Vector, literal
+
+FEW = 1000
+"""Products that a filter leaves, by Postgres' estimate, up to which all are compared and no index is used."""
+EF_SEARCH = 200
+TEXTS_ALIKE = 0.35
+"""Cosine below which a text has nothing to do with the words."""
+
+
+def nearest_texts(
+    connection: sa.Connection, model: str, vector: Vector, where: Where, depth: int
+) -> list[Ranked]:
+    """Products whose texts are nearest, of `model`; best first."""
+    found = _nearest(connection, _TEXTS, where, depth, vector, {"model": model})
+    return [one for one in found if one[1] >= TEXTS_ALIKE]
+
+
+def nearest_photos(
+    connection: sa.Connection, version_id: int, vector: Vector, where: Where, depth: int
+) -> list[Ranked]:
+    """Products whose photos are nearest, by the embedder `version_id`; best first, each once, by its nearest photo."""
+    found: dict[int, float] = {}
+    for product_id, score in _nearest(connection, _PHOTOS, where, depth, vector, {"version_id": version_id}):
+        found.setdefault(product_id, score)
+    return list(found.items())
+
+
+def _nearest(
+    connection: sa.Connection, query: str, where: Where, depth: int, vector: Vector, of: dict[str, object]
+) -> list[Ranked]:
+    parameters = {**where.parameters, **of, "vector": literal(vector), "depth": depth}
+    if few(connection, where, FEW):
+        return _run(connection, query, where, "+ 0", len(vector), parameters)
+    connection.execute(_SEARCH, {"ef": str(max(EF_SEARCH, depth))})
+    return _run(connection, query, where, "", len(vector), parameters)
+
+
+def _run(
+    connection: sa.Connection, query: str, where: Where, exact: str, width: int, parameters: dict[str, object]
+) -> list[Ranked]:
+    text = query.format(where=where.sql, exact=exact, half=f"halfvec({width})", full=f"vector({width})")
+    return [(row[0], float(row[1])) for row in connection.execute(sa.text(text), parameters)]
+
+
+_SEARCH = sa.text(
+    """
+    SELECT set_config('hnsw.ef_search', :ef, true), set_config('hnsw.iterative_scan', 'relaxed_order', true)
+    """
+)
+
+_TEXTS = """
+    SELECT t.product_id, 1 - (t.embedding <=> CAST(:vector AS halfvec)) AS score
+    FROM product_texts t JOIN products p ON p.id = t.product_id
+    WHERE t.model = :model AND {where}
+    ORDER BY (CAST(t.embedding AS {half}) <=> CAST(:vector AS {half})) {exact} LIMIT :depth
+"""
+
+_PHOTOS = """
+    SELECT near.product_id, 1 - (e.embedding <=> CAST(:vector AS vector)) AS score FROM (
+        SELECT pi.product_id, e.image_id FROM embeddings e
+        JOIN product_images pi ON pi.image_id = e.image_id JOIN products p ON p.id = pi.product_id
+        WHERE e.model_version_id = :version_id AND {where}
+        ORDER BY (CAST(e.embedding AS {half}) <=> CAST(:vector AS {half})) {exact} LIMIT :depth) near
+    JOIN embeddings e ON e.image_id = near.image_id AND e.model_version_id = :version_id
+    ORDER BY score DESC, near.product_id DESC
+"""

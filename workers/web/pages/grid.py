@@ -1,0 +1,121 @@
+"""The grid: products by words, by a photo, like another product, or all; with facets, page by page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any, Final
+
+import sqlalchemy as sa
+from fastapi import APIRouter, Depends, Request
+from starlette.responses import Response
+
+from catalog import search
+from catalog.errors import CatalogError, StoreError
+from catalog.search.hits import Facet, Page
+from workers.web.deps import Here, Reading
+from workers.web.pages.asked import FACETS, PRICES, Asked, asked
+from workers.web.pages.by_photo import Query, looked_at
+from workers.web.state import Web
+
+router = APIRouter()
+
+SIZE = 24
+_NAMES: Final = {of: name for name, of in FACETS.items()}
+_TITLES: Final = {
+    "categories": "Category",
+    "tags": "Tag",
+    "brands": "Brand",
+    "colours": "Colour",
+    "backgrounds": "Background",
+}
+# As people picture the names; a photo's own shade is on its product's page.
+_HEX: Final = {
+    "black": "#1b1b1d", "white": "#ffffff", "grey": "#8e9096", "gray": "#8e9096", "silver": "#c4c7cc",
+    "red": "#cf2e35", "orange": "#ee7d2b", "yellow": "#f2c834", "green": "#3f8f52", "olive": "#7b7a3a",
+    "teal": "#2b8a8a", "blue": "#2f62c9", "navy": "#1f2d54", "purple": "#7a4aa8", "pink": "#e58aac",
+    "brown": "#7c5236", "beige": "#dccaa9",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """Something that is chosen, and the address without it."""
+
+    text: str
+    without: str
+
+
+@router.get("/")
+def grid(request: Request, web: Here, connection: Reading, what: Annotated[Asked, Depends(asked)]) -> Response:
+    """A page of products; for htmx that asks for more, tiles alone."""
+    query, trouble, page = None, "", Page((), None)
+    try:
+        query = looked_at(web, what.photo) if what.photo else None
+        page = _found(web, connection, what, query)
+    except StoreError:
+        raise
+    except CatalogError as error:
+        trouble = str(error)
+    if what.after and not trouble and "hx-request" in request.headers:
+        return web.templates.render(request, "tiles.html.j2", asked=what, page=page)
+    return web.templates.render(
+        request,
+        "grid.html.j2",
+        422 if trouble else 200,
+        asked=what,
+        page=page,
+        query=query,
+        trouble=trouble and trouble[:1].upper() + trouble[1:],
+        facets=[] if trouble else list(_facets(connection, what)),
+        chips=list(_chips(what)),
+        heading=_heading(what),
+        nothing_at_all=not what.pairs() and not page.hits,
+    )
+
+
+def _found(web: Web, connection: sa.Connection, what: Asked, query: Query | None) -> Page:
+    if query is not None:
+        seen = query.embedded(web, connection, what.box)
+        return search.near(
+            connection, seen.version_id, seen.vector, what.chosen, size=SIZE, after=what.after
+        )
+    if what.like:
+        return search.similar(connection, what.like, what.chosen, size=SIZE, after=what.after)
+    return search.find(connection, what.words, what.chosen, size=SIZE, after=what.after)
+
+
+def _facets(connection: sa.Connection, what: Asked) -> Iterator[dict[str, Any]]:
+    for facet in search.facets(connection, what.words, what.chosen):
+        yield {
+            "title": _TITLES[facet.name],
+            "complete": facet.complete,
+            "values": list(_values(facet, what)),
+        }
+
+
+def _values(facet: Facet, what: Asked) -> Iterator[dict[str, Any]]:
+    for one in facet.values:
+        yield {
+            "text": one.value,
+            "count": one.count,
+            "chosen": one.chosen,
+            "url": what.toggled(_NAMES[facet.name], one.value).url,
+            "hex": _HEX.get(one.value.lower()) if facet.name == "colours" else None,
+        }
+
+
+def _chips(what: Asked) -> Iterator[Chip]:
+    for name, value in what.chosen_pairs():
+        if name in PRICES:
+            yield Chip(f"{'from' if name == 'price_from' else 'up to'} {value}", what.without_price(name).url)
+        else:
+            yield Chip(value, what.toggled(name, value).url)
+
+
+def _heading(what: Asked) -> str:
+    if what.photo:
+        return "What looks like it"
+    if what.like:
+        return f"Like {what.like}"
+    return f"“{what.words}”" if what.words else "All products"

@@ -1,0 +1,78 @@
+"""Jobs as they go on, and what one does to them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+import sqlalchemy as sa
+from fastapi import APIRouter, Form, Request
+from starlette.responses import RedirectResponse, Response
+
+from catalog import holds
+from catalog import jobs as catalog_jobs
+from catalog.errors import JobInOtherState
+from catalog.holds import Action
+from catalog.jobs import WITHOUT_ITEMS, Progress
+from workers.intake import publish_due
+from workers.web.deps import Here, Number, Reading, Writer
+from workers.web.state import Web
+
+router = APIRouter()
+
+SHOWN = 50
+_TEXTS: Final[dict[Action, str]] = {"pause": "Pause", "resume": "Resume", "cancel": "Cancel"}
+
+
+@router.get("/jobs")
+def jobs(request: Request, web: Here, connection: Reading) -> Response:
+    """The newest jobs; asked again by the page itself while any goes on."""
+    found = catalog_jobs.progress(connection, limit=SHOWN)
+    return web.templates.render(request, "jobs.html.j2", jobs=found, live=any(job.goes_on for job in found))
+
+
+@router.get("/jobs/{number}")
+def job(request: Request, number: Number, web: Here, connection: Reading) -> Response:
+    """One job, likewise."""
+    return _shown(request, web, connection, number)
+
+
+@router.post("/jobs/{number}")
+def act(
+    request: Request, number: Number, web: Here, writer: Writer, action: Annotated[Action, Form()]
+) -> Response:
+    """Pause, resume or cancel it."""
+    trouble = ""
+    try:
+        with web.runtime.engine.begin() as changing:
+            holds.act(changing, number, action)
+    except JobInOtherState as error:
+        trouble = str(error)
+    else:
+        if action == "cancel":
+            web.runtime.ledger.cancel()
+        if action == "resume":
+            publish_due(web.runtime)
+    if not trouble and "hx-request" not in request.headers:
+        return RedirectResponse(f"/jobs/{number}", 303)
+    with web.engine.connect() as connection:
+        return _shown(request, web, connection, number, trouble)
+
+
+def _shown(
+    request: Request, web: Web, connection: sa.Connection, number: int, trouble: str = ""
+) -> Response:
+    (found,) = catalog_jobs.progress(connection, job_id=number)
+    return web.templates.render(
+        request,
+        "job.html.j2",
+        job=found,
+        codes=catalog_jobs.failure_codes(connection, number),
+        actions=[(action, _TEXTS[action]) for action in _TEXTS if _fits(found, action)],
+        trouble=trouble,
+    )
+
+
+def _fits(found: Progress, action: Action) -> bool:
+    if found.kind in WITHOUT_ITEMS and not (found.kind == "export" and action == "cancel"):
+        return False
+    return found.state in holds.ACTIONS[action][0]

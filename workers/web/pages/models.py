@@ -1,0 +1,93 @@
+"""Model versions, and what would change if another one served."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import sqlalchemy as sa
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from catalog import versions
+from catalog.diff_examples import Example, Said
+from catalog.errors import NotComparable, UnknownModel
+from catalog.filters import Filter
+from catalog.neighbours import NeighbourDiff
+from catalog.showing import Box
+from workers.pages.diff import Compared, compare, told
+from workers.pages.diff_tiles import lines
+from workers.web.deps import Here, Plain, Reading
+from workers.web.pages.drawing import Drawing
+
+router = APIRouter()
+
+EXAMPLES = 24
+ROWS = 12
+Key = Annotated[Plain, Query(max_length=220)]
+
+
+@router.get("/models")
+def models(request: Request, web: Here, connection: Reading) -> Response:
+    """All registered versions."""
+    return web.templates.render(request, "models.html.j2", **_choice(connection), old="", new="")
+
+
+@router.get("/models/diff")
+def diff(request: Request, web: Here, connection: Reading, old: Key = "", new: Key = "") -> Response:
+    """`old` against `new`, each NAME@VERSION or the NAME whose serving version is meant."""
+    try:
+        compared = compare(connection, (old, new), Filter(), EXAMPLES)
+    except (NotComparable, UnknownModel) as error:
+        status = 404 if isinstance(error, UnknownModel) else 409
+        names = {"old": old, "new": new, "trouble": str(error), **_choice(connection)}
+        return web.templates.render(request, "diff.html.j2", status, **names)
+    pair = compared.pair
+    return web.templates.render(
+        request,
+        "diff.html.j2",
+        trouble="",
+        old=pair.old.key,
+        new=pair.new.key,
+        pair=pair,
+        photos=compared.photos,
+        found=compared.found,
+        rows=ROWS,
+        **_details(compared),
+    )
+
+
+def _choice(connection: sa.Connection) -> dict[str, Any]:
+    every = versions.every(connection)
+    return {"versions": every, "serving": {one.name: one.key for one in every if one.state == "serving"}}
+
+
+def _details(compared: Compared) -> dict[str, Any]:
+    found = compared.found
+    if isinstance(found, NeighbourDiff):
+        return {"neighbours": True, "strips": found.examples}
+    return {
+        "neighbours": False,
+        "flows": [(told(flow), flow) for flow in found.flows],
+        "tiles": [_tile(compared, example) for example in compared.examples],
+    }
+
+
+def _tile(compared: Compared, example: Example) -> dict[str, Any]:
+    pair = compared.pair
+    said = ((pair.old.key, example.before), (pair.new.key, example.after))
+    return {
+        "example": example,
+        "lines": lines(example, pair.old.task),
+        "frames": [_frame(example, key, found) for key, found in said],
+    }
+
+
+def _frame(example: Example, key: str, said: list[Said]) -> Drawing:
+    boxes = tuple(
+        Box(key, one.label, one.score, one.box.left, one.box.top, one.box.right, one.box.bottom)
+        for one in said
+        if one.box
+    )
+    masks = (key,) if any(one.mask_key for one in said) else ()
+    alt = f"{example.sku} as {key} sees it"
+    return Drawing(example.image_id, example.width, example.height, alt, boxes, masks, ())
