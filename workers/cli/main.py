@@ -31,6 +31,7 @@ from workers.cli import (
     plan,
     readers,
     schedule,
+    search,
     services,
     status,
     top,
@@ -53,7 +54,7 @@ app = typer.Typer(
 )
 for module in (
     *(services, ingest, worker, status, top, jobs, failures, plan, schedule, doctor, models),
-    *(label, train, evaluate, trainer, export, readers, webhooks, backup, orphans, exporter, demo),
+    *(search, label, train, evaluate, trainer, export, readers, webhooks, backup, orphans, exporter, demo),
 ):
     module.register(app)
 
