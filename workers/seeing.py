@@ -1,79 +1,74 @@
-"""A photo that somebody shows, as a vector: by the embedder that serves, in this process, and nothing is stored."""
+"""A photo that somebody uploads to search by, as a vector of the embedder that serves."""
 
 from __future__ import annotations
 
-import threading
-from dataclasses import dataclass
+import math
+from threading import Lock
 
 import numpy as np
 import numpy.typing as npt
-import sqlalchemy as sa
 
-from catalog import versions
-from catalog.errors import NothingToCompare
-from catalog.versions import Version
+from catalog.search import photos
 from models.decode import Photo, decode
 from models.errors import PhotoError
-from models.predictions import Embedding
-from models.predictor import Predictor
-from workers.model_cache import Loaded, ModelCache
+from models.predictions import Box, Embedding
+from workers.device import device_of, worker_shape
+from workers.model_cache import ModelCache
 from workers.runtime import Runtime
 
-Box = tuple[int, int, int, int]
+SMALLEST_SIDE = 8
+"""Pixels of a box; less shows nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """`vector` is a unit vector, float32; only photos of the same version can be compared with it."""
+class BadBox(PhotoError):
+    """Draw the box within the photo: left, top, right and bottom in its pixels."""
 
-    version_id: int
-    vector: npt.NDArray[np.float32]
+    code = "bad_box"
 
 
-class Eye:
-    """Loads the network at its first use, and keeps it. One photo at a time; it may be called from many threads."""
+class Seeing:
+    """Embeds photos one at a time, by networks that are loaded once. It serves any number of threads."""
 
     def __init__(self, runtime: Runtime) -> None:
-        self._limits = runtime.limits
-        self._models = ModelCache(runtime.engine, runtime.store, runtime.settings.weights_cache, "cpu")
-        self._one_at_a_time = threading.Lock()
+        self._runtime = runtime
+        config = runtime.settings
+        device = device_of(worker_shape(config), 0)
+        self._cache = ModelCache(runtime.engine, runtime.store, config.weights_cache, device)
+        self._lock = Lock()
 
-    def see(self, connection: sa.Connection, data: bytes, box: Box | None = None) -> Seen:
-        """The photo in `data`, or what is in `box` of it: left, top, right and bottom in its pixels.
+    def embed_photo(self, data: bytes, box: Box | None = None) -> tuple[int, npt.NDArray[np.float32]]:
+        """The embedder's version id, and the unit vector of a photo's bytes, or of a box within, in its pixels.
 
-        Raises PhotoError, NothingToCompare.
+        Raises:
+            PhotoError: the photo is broken or beyond the limits of the settings, or BadBox.
+            UnknownModel: no embedder serves.
+            StoreUnavailable, WeightsError, HostUnfit: its network cannot be loaded.
         """
-        version = _embedder(connection)
-        photo = decode(data, limits=self._limits)
+        photo = decode(data, limits=self._runtime.limits)
         if box is not None:
-            photo = _cut(photo, box)
-        with self._one_at_a_time:
-            (loaded,) = self._models.get([version.id])
-            found = _outcome(loaded, photo)
-        if isinstance(found, PhotoError):
-            raise found
-        answer = found[list(loaded.versions).index(version.id)]
+            photo = _cropped(photo, box)
+        with self._runtime.engine.connect() as connection:
+            version_id = photos.embedder(connection)
+        with self._lock:
+            (loaded,) = self._cache.get([version_id])
+            if isinstance(loaded.predictor, Exception):
+                raise loaded.predictor
+            answers = loaded.predictor.predict([photo])[0]
+        answer = answers[list(loaded.versions).index(version_id)]
         assert isinstance(answer, Embedding)
-        return Seen(version.id, answer.vector)
+        return version_id, answer.vector
 
 
-def _embedder(connection: sa.Connection) -> Version:
-    serving = [one for one in versions.for_new_photos(connection) if one.task == "embed"]
-    if not serving:
-        raise NothingToCompare("no embedder serves, so photos cannot be compared: `tagmill models list` shows what does")
-    return serving[0]
-
-
-def _outcome(loaded: Loaded, photo: Photo) -> tuple[object, ...] | PhotoError:
-    if not isinstance(loaded.predictor, Predictor):
-        raise loaded.predictor
-    (found,) = loaded.predictor.outcomes([photo])
-    return found
-
-
-def _cut(photo: Photo, box: Box) -> Photo:
-    """What is in the box; of one that lies beyond the photo, its edge."""
-    left, top = min(box[0], photo.width - 1), min(box[1], photo.height - 1)
-    right, bottom = max(box[2], left + 1), max(box[3], top + 1)
-    pixels = np.ascontiguousarray(photo.pixels[top:bottom, left:right])
-    return Photo(pixels, pixels.shape[1], pixels.shape[0])
+def _cropped(photo: Photo, box: Box) -> Photo:
+    """What the box shows, to whole pixels. Raises BadBox."""
+    sides = (box.left, box.top, box.right, box.bottom)
+    if not all(math.isfinite(side) for side in sides):
+        raise BadBox("the box is no rectangle: write left, top, right and bottom in pixels")
+    left, top = max(0, math.floor(box.left)), max(0, math.floor(box.top))
+    right, bottom = min(photo.width, math.ceil(box.right)), min(photo.height, math.ceil(box.bottom))
+    if right - left < SMALLEST_SIDE or bottom - top < SMALLEST_SIDE:
+        raise BadBox(
+            f"the box {','.join(f'{side:g}' for side in sides)} shows less than {SMALLEST_SIDE} pixels of a photo "
+            f"of {photo.width} x {photo.height}; write left, top, right and bottom in its pixels"
+        )
+    return Photo(photo.pixels[top:bottom, left:right], right - left, bottom - top)
