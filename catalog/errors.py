@@ -99,6 +99,10 @@ class BadFilter(CatalogError):
     """Correct the condition; the message names it and shows what it may be."""
 
 
+class UnknownCode(CatalogError):
+    """Choose one of the failure codes that the sentence names; `tagmill failures` counts them."""
+
+
 class JobInOtherState(CatalogError):
     """Look at the job with `tagmill jobs show`: what was asked does not fit the state it is in."""
 
