@@ -119,6 +119,10 @@ class UnknownSku(CatalogError):
     """Correct the sku; `tagmill search` finds products by words, too."""
 
 
+class UnknownCode(CatalogError):
+    """Choose one of the failure codes that the sentence names; `tagmill failures` counts them."""
+
+
 class JobInOtherState(CatalogError):
     """Look at the job with `tagmill jobs show`: what was asked does not fit the state it is in."""
 
