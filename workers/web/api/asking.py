@@ -26,8 +26,15 @@ def _chosen(
     price_from: _Price = None,
     price_to: _Price = None,
 ) -> Chosen:
-    values = (tuple(each) for each in (category, tag, brand, colour, background))
-    return Chosen(*values, price_from, price_to)
+    return Chosen(
+        categories=tuple(category),
+        tags=tuple(tag),
+        brands=tuple(brand),
+        colours=tuple(colour),
+        backgrounds=tuple(background),
+        price_from=price_from,
+        price_to=price_to,
+    )
 
 
 Facets = Annotated[Chosen, Depends(_chosen)]
