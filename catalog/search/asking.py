@@ -89,9 +89,9 @@ _NAMED = sa.text(
     WITH typed AS MATERIALIZED (
         SELECT to_tsvector('english', array_to_string(CAST(:words AS text[]), ' ')) AS words),
     names AS MATERIALIZED (
-        SELECT DISTINCT label, name FROM model_versions m, unnest(m.labels) label,
-               unnest(string_to_array(label, '/')) name
-        WHERE m.state = 'serving' AND m.task IN ('classify', 'detect'))
+        SELECT DISTINCT label, one AS name FROM model_versions m, unnest(m.labels) label,
+               unnest(string_to_array(label, '/')) one
+        WHERE m.state = 'serving' AND m.task = 'classify')
     SELECT DISTINCT label FROM names, typed
     WHERE typed.words @@ plainto_tsquery('english', regexp_replace(name, '[^[:alnum:]]+', ' ', 'g'))
     ORDER BY label

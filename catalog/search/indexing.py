@@ -180,12 +180,12 @@ _NEXT_CATCH_UP = sa.text(
 
 _CATCH_UP = sa.text(
     """
-    WITH some AS (
+    WITH following AS (
         SELECT id FROM products WHERE id > :passed AND id <= :last ORDER BY id LIMIT :size),
     queued AS (
-        INSERT INTO texts_to_read (product_id) SELECT id FROM some)
-    UPDATE text_catch_ups SET passed = CASE WHEN (SELECT count(*) FROM some) < :size THEN last
-                                            ELSE (SELECT max(id) FROM some) END
+        INSERT INTO texts_to_read (product_id) SELECT id FROM following)
+    UPDATE text_catch_ups SET passed = CASE WHEN (SELECT count(*) FROM following) < :size THEN last
+                                            ELSE (SELECT max(id) FROM following) END
     WHERE model = :model
     """
 )
@@ -243,9 +243,9 @@ _MEANINGS = sa.text(
 
 _NEW_LABELS = sa.text(
     """
-    SELECT DISTINCT label FROM model_versions m, unnest(m.labels) label
+    SELECT DISTINCT known.label FROM model_versions m, unnest(m.labels) known (label)
     WHERE m.state = 'serving' AND m.task = 'classify'
-      AND NOT EXISTS (SELECT FROM label_texts t WHERE t.model = :model AND t.label = label) ORDER BY label
+      AND NOT EXISTS (SELECT FROM label_texts t WHERE t.model = :model AND t.label = known.label) ORDER BY known.label
     """
 )
 

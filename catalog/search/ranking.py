@@ -93,9 +93,9 @@ _MATCHING = """
 # may have the label, so more are read than are wanted.
 _TAGGED = """
     WITH cuts AS MATERIALIZED (
-        SELECT m.id, label, coalesce(own.threshold, general.threshold, 0.5) AS cut
-        FROM serving_versions m CROSS JOIN unnest(CAST(:wanted AS text[])) label
-        LEFT JOIN thresholds own ON own.model_name = m.name AND own.label = label
+        SELECT m.id, asked.label, coalesce(own.threshold, general.threshold, 0.5) AS cut
+        FROM serving_versions m CROSS JOIN unnest(CAST(:wanted AS text[])) asked (label)
+        LEFT JOIN thresholds own ON own.model_name = m.name AND own.label = asked.label
         LEFT JOIN thresholds general ON general.model_name = m.name AND general.label = ''
         WHERE m.task = 'classify')
     SELECT product_id FROM (

@@ -108,7 +108,7 @@ _OF_PHOTOS = sa.text(
     CROSS JOIN LATERAL (SELECT vector_dims(e.embedding) AS width FROM embeddings e
                         WHERE e.model_version_id = m.id LIMIT 1) one
     WHERE m.task = 'embed' AND one.width <= :widest
-      AND (SELECT count(*) FROM (SELECT FROM embeddings e WHERE e.model_version_id = m.id LIMIT :enough) some) = :enough
+      AND (SELECT count(*) FROM (SELECT FROM embeddings e WHERE e.model_version_id = m.id LIMIT :enough) counted) = :enough
     """
 )
 
@@ -119,6 +119,6 @@ _OF_TEXTS = sa.text(
     CROSS JOIN LATERAL (SELECT vector_dims(t.embedding) AS width FROM product_texts t
                         WHERE t.model = c.model LIMIT 1) one
     WHERE c.model ~ '^[0-9a-z]{1,32}$' AND one.width <= :widest
-      AND (SELECT count(*) FROM (SELECT FROM product_texts t WHERE t.model = c.model LIMIT :enough) some) = :enough
+      AND (SELECT count(*) FROM (SELECT FROM product_texts t WHERE t.model = c.model LIMIT :enough) counted) = :enough
     """
 )
