@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from catalog.recommend.history import Interest, Seed
 
-NEAREST = 80
+NEAREST = 50
 """Photos next to each interest."""
 
 
@@ -25,7 +25,6 @@ def alike(connection: sa.Connection, interests: Sequence[Interest], known: Seque
     embedder = connection.execute(_EMBEDDER, {"products": products}).one_or_none()
     if embedder is None:
         return [[] for _ in interests]
-    connection.execute(_LOOK_FURTHER)
     rows = connection.execute(
         sa.text(_ALIKE.format(version_id=int(embedder.id), width=int(embedder.width))),
         {
@@ -38,8 +37,8 @@ def alike(connection: sa.Connection, interests: Sequence[Interest], known: Seque
     return [[row.product_id for row in rows if row.number == number] for number in range(len(interests))]
 
 
-def tagged(connection: sa.Connection, seeds: Sequence[Seed], candidates: Iterable[int]) -> list[int]:
-    """Those of `candidates` that share tags with the shopper's products, the most alike first."""
+def tagged(connection: sa.Connection, seeds: Sequence[Seed], candidates: Sequence[int]) -> list[int]:
+    """Those of `candidates` that share tags with the shopper's products, the most alike first; else in their order."""
     weights = {seed.product_id: seed.weight for seed in seeds}
     labels = _labels(connection, {*weights, *candidates})
     liked: defaultdict[str, float] = defaultdict(float)
@@ -51,7 +50,7 @@ def tagged(connection: sa.Connection, seeds: Sequence[Seed], candidates: Iterabl
         for product_id in candidates
         if product_id in labels
     }
-    return sorted((one for one, score in scores.items() if score), key=lambda one: (-scores[one], one))
+    return sorted((one for one, score in scores.items() if score), key=lambda one: -scores[one])
 
 
 def _labels(connection: sa.Connection, product_ids: Iterable[int]) -> dict[int, list[str]]:
@@ -59,17 +58,15 @@ def _labels(connection: sa.Connection, product_ids: Iterable[int]) -> dict[int, 
     return {row.product_id: row.labels for row in rows}
 
 
+# The index answers with as many as it keeps in view: there must be NEAREST.
 _EMBEDDER = sa.text(
-    """
-    SELECT m.id, vector_dims(e.embedding) AS width
+    f"""
+    SELECT m.id, vector_dims(e.embedding) AS width, set_config('hnsw.ef_search', '{NEAREST}', true)
     FROM product_images pi JOIN embeddings e ON e.image_id = pi.image_id
     JOIN serving_versions m ON m.id = e.model_version_id AND m.task = 'embed'
     WHERE pi.product_id = ANY(CAST(:products AS bigint[])) ORDER BY m.id LIMIT 1
     """
 )
-
-# The index answers with as many as it keeps in view, of which there must be NEAREST.
-_LOOK_FURTHER = sa.text(f"SELECT set_config('hnsw.ef_search', '{NEAREST}', true)")
 
 # The version and the width stand in it as numbers: an index over an expression is found by nothing less.
 _ALIKE = (

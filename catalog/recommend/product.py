@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from catalog.errors import UnknownSku
 from catalog.manifests.cells import BadCell, identifier
 from catalog.manifests.rows import shown
-from catalog.recommend.ranking import Ranking, blend, varied
+from catalog.recommend.ranking import Ranking, blend, reasons, varied
 from catalog.recommend.shown import look_up
 from catalog.search.hits import Hit
 
@@ -29,10 +29,11 @@ def goes_with(connection: sa.Connection, sku: str, *, size: int = 12) -> tuple[H
     }
     popular = connection.execute(_BESIDE, {"category": product.category})
     beside = {row.product_id: _beside(row.other, product.category) for row in popular}
-    ranked = blend([Ranking(_PAIRED, paired), Ranking(_POPULAR, beside)])
-    found = look_up(connection, (one.product_id for one in ranked))
-    chosen = varied(ranked, found, size, [product.family])
-    return tuple(found[one.product_id].hit(one.score, one.reasons) for one in chosen)
+    rankings = [Ranking(_PAIRED, paired), Ranking(_POPULAR, beside)]
+    scores = blend(rankings)
+    found = look_up(connection, scores)
+    chosen = varied(scores, found, size, [product.family])
+    return tuple(found[one].hit(scores[one], reasons(rankings, one)) for one in chosen)
 
 
 def _find(connection: sa.Connection, sku: str) -> sa.Row[Any]:
@@ -69,9 +70,9 @@ _BESIDE = sa.text(
     SELECT best.product_id, c.other
     FROM (SELECT other, score FROM category_pairs WHERE category = :category) c
     CROSS JOIN LATERAL (
-        SELECT y.product_id, y.score FROM product_popularity y
-        JOIN products p ON p.id = y.product_id AND p.category = y.category
+        SELECT y.product_id, y.category, y.score FROM product_popularity y
         WHERE y.category = c.other ORDER BY y.score DESC LIMIT 20
-    ) best ORDER BY c.score DESC, c.other, best.score DESC, best.product_id
+    ) best JOIN products p ON p.id = best.product_id AND p.category = best.category
+    ORDER BY c.score DESC, c.other, best.score DESC, best.product_id
     """
 )

@@ -3,69 +3,58 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import ceil
 
 from catalog.recommend.shown import Shown
 
-_EARLY = 10
+_CONSTANT = 60  # the paper's
 
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """Products of one source, the best first, each with the reason why it is there."""
+    """Products of one source, the best first, each with the reason why it is there; an empty one is not told."""
 
     weight: float
     reasons: Mapping[int, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Ranked:
-    """A product with its score, and the reason of each source that named it, the weightiest first."""
+def blend(rankings: Iterable[Ranking]) -> dict[int, float]:
+    """Products with their scores, the best first, by weighted reciprocal ranks: scores of sources do not compare.
 
-    product_id: int
-    score: float
-    reasons: tuple[str, ...]
-
-
-def blend(rankings: Iterable[Ranking]) -> list[Ranked]:
-    """One list, the best first, by weighted reciprocal ranks: scores of different sources cannot be compared.
-
-    Cormack, Clarke and Büttcher, "Reciprocal Rank Fusion", SIGIR 2009; a smaller constant trusts first places more.
+    Cormack, Clarke and Büttcher, "Reciprocal Rank Fusion outperforms Condorcet", SIGIR 2009.
     """
-    parts: defaultdict[int, list[tuple[float, str]]] = defaultdict(list)
+    scores: defaultdict[int, float] = defaultdict(float)
     for ranking in rankings:
-        for place, (product_id, reason) in enumerate(ranking.reasons.items(), start=1):
-            parts[product_id].append((ranking.weight / (_EARLY + place), reason))
-    found = [
-        Ranked(
-            product_id,
-            sum(score for score, _ in told),
-            tuple(dict.fromkeys(reason for _, reason in sorted(told, key=lambda one: -one[0]) if reason)),
-        )
-        for product_id, told in parts.items()
-    ]
-    return sorted(found, key=lambda one: (-one.score, one.product_id))
+        for place, product_id in enumerate(ranking.reasons, start=1):
+            scores[product_id] += ranking.weight / (_CONSTANT + place)
+    return {
+        product_id: scores[product_id] for product_id in sorted(scores, key=lambda one: (-scores[one], one))
+    }
+
+
+def reasons(rankings: Iterable[Ranking], product_id: int) -> tuple[str, ...]:
+    """What the sources that named a product say of it, in their order."""
+    told = (ranking.reasons.get(product_id) for ranking in rankings)
+    return tuple(dict.fromkeys(reason for reason in told if reason))
 
 
 def varied(
-    ranked: Sequence[Ranked], shown: Mapping[int, Shown], size: int, without: Iterable[str] = ()
-) -> list[Ranked]:
-    """The first `size`: one of all variants of a product, none of the families `without`, and of a category a half at
-    most, unless there is nothing else. After Ziegler et al., "Topic Diversification", WWW 2005.
+    products: Iterable[int], shown: Mapping[int, Shown], size: int, without: Iterable[str] = ()
+) -> list[int]:
+    """The first `size`, in order: one of all variants of a product, none of the families `without`, and of a category a
+    half at most, unless there is nothing else. After Ziegler et al., "Topic Diversification", WWW 2005.
     """
+    order = {product_id: place for place, product_id in enumerate(products) if product_id in shown}
     families, categories = set(without), Counter[str | None]()
-    chosen: list[Ranked] = []
-    spare: list[Ranked] = []
-    for one in ranked:
-        product = shown.get(one.product_id)
-        if product is None or product.family in families:
+    chosen: list[int] = []
+    spare: list[int] = []
+    for product_id in order:
+        product = shown[product_id]
+        if product.family in families:
             continue
         families.add(product.family)
-        if categories[product.category] < ceil(size / 2):
-            categories[product.category] += 1
-            chosen.append(one)
-        else:
-            spare.append(one)
-    return sorted((chosen + spare)[:size], key=lambda one: (-one.score, one.product_id))
+        categories[product.category] += 1
+        (chosen if categories[product.category] <= ceil(size / 2) else spare).append(product_id)
+    return sorted((chosen + spare)[:size], key=lambda one: order[one])

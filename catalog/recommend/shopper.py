@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 import sqlalchemy as sa
 
 from catalog.interactions.rows import shopper_name
 from catalog.recommend import content, sources
 from catalog.recommend.history import Seed, bought_families, history, interests
-from catalog.recommend.ranking import Ranked, Ranking, blend, varied
+from catalog.recommend.ranking import Ranking, blend, reasons, varied
 from catalog.recommend.shown import look_up
 from catalog.search.hits import Hit
 
-_LOOKED_UP = 200  # the best of what was found; mostly enough, when variants and what was bought are gone
-_TOGETHER, _ALIKE, _TAGGED, _POPULAR, _LEAST = 1.0, 1.0, 0.5, 0.5, 0.01
+_LOOKED_UP = 120  # the best of what was found; mostly enough, when variants and what was bought are gone
+_FULL, _LEAST = 1.0, 0.001  # of a source; the least goes behind all that has another reason
 
 
 def for_shopper(connection: sa.Connection, shopper: str, *, size: int = 20) -> tuple[Hit, ...]:
@@ -27,12 +28,14 @@ def for_shopper(connection: sa.Connection, shopper: str, *, size: int = 20) -> t
     seeds = history(connection, name)
     without = bought_families(connection, name)
     known = [seed.product_id for seed in seeds]
-    rankings = [*_rankings(connection, seeds, known)] if seeds else []
-    hits = _hits(connection, blend(rankings)[:_LOOKED_UP], size, without)
+    rankings = [*_rankings(connection, seeds, known)]
+    best = [*blend(rankings)][:_LOOKED_UP]
+    rankings.append(Ranking(_FULL, dict.fromkeys(content.tagged(connection, seeds, best), "")))
+    hits = _hits(connection, rankings, size, without, _LOOKED_UP)
     if len(hits) == size:
         return hits
     rankings.append(Ranking(_LEAST, sources.popular_anywhere(connection, known)))
-    return _hits(connection, blend(rankings), size, without)
+    return _hits(connection, rankings, size, without)
 
 
 def knows(connection: sa.Connection, shopper: str) -> bool:
@@ -41,26 +44,27 @@ def knows(connection: sa.Connection, shopper: str) -> bool:
 
 
 def _rankings(connection: sa.Connection, seeds: Sequence[Seed], known: Sequence[int]) -> Iterator[Ranking]:
+    yield Ranking(_FULL, sources.together(connection, seeds, known))
     wanted = interests(seeds)
-    found: dict[int, None] = {}
     for interest, products in zip(wanted, content.alike(connection, wanted, known), strict=True):
-        found |= dict.fromkeys(products)
-        yield Ranking(_ALIKE * interest.share, dict.fromkeys(products, interest.seeds[0].because))
-    taken = sources.together(connection, seeds, known)
-    yield Ranking(_TOGETHER, taken)
+        yield Ranking(_FULL * interest.share, dict.fromkeys(products, interest.seeds[0].because))
     categories = [interest.seeds[0].category for interest in wanted]
     liked = sources.popular_in(connection, [one for one in categories if one is not None], known)
-    yield Ranking(_POPULAR, liked)
-    alike = content.tagged(connection, seeds, [*found, *taken, *liked])
-    yield Ranking(_TAGGED, dict.fromkeys(alike, ""))
+    yield Ranking(_FULL, liked)
 
 
 def _hits(
-    connection: sa.Connection, ranked: Sequence[Ranked], size: int, without: frozenset[str]
+    connection: sa.Connection,
+    rankings: Sequence[Ranking],
+    size: int,
+    without: frozenset[str],
+    limit: int | None = None,
 ) -> tuple[Hit, ...]:
-    shown = look_up(connection, (one.product_id for one in ranked))
-    chosen = varied(ranked, shown, size, without)
-    return tuple(shown[one.product_id].hit(one.score, one.reasons) for one in chosen)
+    """Chosen among the best `limit` products that the sources named."""
+    scores = dict(islice(blend(rankings).items(), limit))
+    shown = look_up(connection, scores)
+    chosen = varied(scores, shown, size, without)
+    return tuple(shown[one].hit(scores[one], reasons(rankings, one)) for one in chosen)
 
 
 _KNOWS = sa.text("SELECT EXISTS (SELECT FROM interactions WHERE shopper = :shopper)")

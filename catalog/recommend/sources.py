@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from catalog.recommend.history import Seed
 
 _TOGETHER = 200
-_POPULAR = 30  # of a category
+_POPULAR = 60  # of a category
 EVERYWHERE = 200
 
 _SAYS = {"basket": "bought or put in the cart together with {sku}", "seen": "seen by shoppers who saw {sku}"}
@@ -60,25 +60,27 @@ _TOGETHER_WITH = sa.text(
     """
 )
 
-# What was popular may have moved to another category since.
+# What was popular may have moved to another category since; looked at behind the limit, or all of a category is read.
 _POPULAR_IN = sa.text(
     f"""
     SELECT best.product_id, best.category
     FROM unnest(CAST(:categories AS text[])) AS wanted (category)
     CROSS JOIN LATERAL (
         SELECT y.product_id, y.category, y.score FROM product_popularity y
-        JOIN products p ON p.id = y.product_id AND p.category = y.category
         WHERE y.category = wanted.category AND y.product_id <> ALL(CAST(:known AS bigint[]))
         ORDER BY y.score DESC LIMIT {_POPULAR}
-    ) best ORDER BY best.score DESC, best.product_id
+    ) best JOIN products p ON p.id = best.product_id AND p.category = best.category
+    ORDER BY best.score DESC, best.product_id
     """
 )
 
 _ANYWHERE = sa.text(
     f"""
-    SELECT y.product_id, y.category FROM product_popularity y
-    JOIN products p ON p.id = y.product_id AND p.category IS NOT DISTINCT FROM y.category
-    WHERE y.product_id <> ALL(CAST(:known AS bigint[])) ORDER BY y.score DESC LIMIT {EVERYWHERE}
+    SELECT best.product_id, best.category FROM (
+        SELECT product_id, category, score FROM product_popularity
+        WHERE product_id <> ALL(CAST(:known AS bigint[])) ORDER BY score DESC LIMIT {EVERYWHERE}
+    ) best JOIN products p ON p.id = best.product_id AND p.category IS NOT DISTINCT FROM best.category
+    ORDER BY best.score DESC, best.product_id
     """
 )
 
