@@ -354,8 +354,8 @@ def test_only_versions_that_serve_tell_and_each_photo_and_label_once(engine: sa.
 
 
 def test_a_photo_that_no_product_shows_any_more_is_not_told(engine: sa.Engine) -> None:
-    listen(engine, Event.LABEL_SEEN, labels=["Shirt"])
     images, version = add_images(engine, 2), add_version(engine).id
+    listen(engine, Event.LABEL_SEEN, labels=["Shirt"])
     add_product(engine, "A", images[1:])
     plan(engine, images, version)
     settle(engine, images, *(stored(image, version) for image in images))

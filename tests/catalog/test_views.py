@@ -253,7 +253,10 @@ def test_the_rate_is_from_the_first_item_to_the_last_and_gives_the_time_left(eng
 
 
 def test_failures_of_a_photo_stand_in_one_row_for_all_models_that_failed_alike(engine: sa.Engine) -> None:
-    (image_id, lone, gone), versions = add_images(engine, 3), [add_version(engine, n).id for n in ("b", "a", "c")]
+    (image_id, lone, gone), versions = (
+        add_images(engine, 3),
+        [add_version(engine, n).id for n in ("b", "a", "c")],
+    )
     add_product(engine, "A", [image_id])
     add_product(engine, "B", [lone])
     job = plan(engine, [image_id, lone, gone], *versions)

@@ -60,5 +60,5 @@ def test_what_is_told_of_a_job_has_lines_of_its_own() -> None:
 def test_why_a_job_failed_stands_below_the_table() -> None:
     failed = progress(kind="export", state="failed", error="cannot write [/data]: no room")
     lines = drawn(jobs_table([failed]), 80)
-    assert " ".join(lines[1].split()) == "12 products.csv failed 0 0 0 0 0 –"
+    assert " ".join(lines[1].split()) == "12 products.csv failed 0 0 0 0 – –"
     assert lines[2:] == ["job 12: cannot write [/data]: no room"]
