@@ -117,7 +117,7 @@ _TELL_ENDED = sa.text(
 
 
 def labels_seen(connection: sa.Connection, stored: Sequence[Stored]) -> None:
-    """Watched labels that serving versions gave to photos of products, above their threshold: each photo and label once."""
+    """Watched labels that serving versions gave to photos of products, above their threshold: each once a photo."""
     given = [(result.key, label, score) for result in stored for label, score in _labels(result.prediction)]
     watched = set(connection.scalars(_WATCHED)) if given else set()
     if hits := [hit for hit in given if hit[1] in watched]:

@@ -275,9 +275,7 @@ class Ingest:
                 version_ids = self._version_ids
                 if version_ids is None:
                     version_ids = [version.id for version in versions.for_new_photos(connection)]
-                accepted = accept(
-                    connection, summary.job_id, batch.taken, version_ids, self._sources.place
-                )
+                accepted = accept(connection, summary.job_id, batch.taken, version_ids, self._sources.place)
                 record_errors(connection, summary.job_id, location, batch.errors)
         summary.products_new += accepted.products_new
         summary.products_changed += accepted.products_changed

@@ -50,20 +50,23 @@ def arrange(connection: sa.Connection, named: Mapping[int, Sequence[Link]]) -> i
         for product_id, links in named.items()
         for position, link in enumerate(arranged(before[product_id], links))
     }
-    gone = sorted(places.keys() - wanted.keys())
-    if gone:
-        parameters = {"product_ids": [key[0] for key in gone], "image_ids": [key[1] for key in gone]}
-        connection.execute(_HIDE, parameters)
+    if gone := places.keys() - wanted.keys():
+        connection.execute(_HIDE, _keys(sorted(gone)))
     if changed := {key: value for key, value in sorted(wanted.items()) if places.get(key) != value}:
-        parameters = {
-            "product_ids": [product_id for product_id, _ in changed],
-            "image_ids": [image_id for _, image_id in changed],
+        columns = {
             "positions": [position for position, _ in changed.values()],
             "sources": [link.source for _, link in changed.values()],
             "places": [link.place for _, link in changed.values()],
         }
-        connection.execute(_SHOW, parameters)
+        connection.execute(_SHOW, {**_keys(list(changed)), **columns})
     return len(gone)
+
+
+def _keys(keys: Sequence[tuple[int, int]]) -> dict[str, list[int]]:
+    return {
+        "product_ids": [product_id for product_id, _ in keys],
+        "image_ids": [image_id for _, image_id in keys],
+    }
 
 
 _SHOWN = sa.text(

@@ -61,7 +61,8 @@ def test_failures_are_told_shown_and_tried_again(system: System, failed: Path, t
         "not_an_image": 1,
     }
     assert groups["out_of_memory"]["commands"] == ["tagmill jobs retry --code out_of_memory"]
-    assert groups["not_an_image"]["commands"] == [f"tagmill ingest {failed}"]
+    for code in ("not_an_image", "truncated"):
+        assert groups[code]["commands"] == [f"tagmill ingest {failed}"]
     assert told["html"] == str(page)
     assert told["work_reopened"] is None
     text = page.read_text()
@@ -85,6 +86,10 @@ def test_failures_that_cannot_be_told(system: System, tmp_path: Path) -> None:
     assert "there is no job 99" in refused(system, "failures", "--job", "99")
     assert "no model 'none'" in refused(system, "failures", "--model", "none")
     assert "no condition" in refused(system, "failures", "--where", "sku")
+    for command in (["failures"], ["jobs", "retry"]):
+        assert "no failure code 'trunkated': nothing failed" in refused(
+            system, *command, "--code", "trunkated"
+        )
     nowhere = tmp_path / "no" / "failures.html"
     assert f"cannot write {nowhere}" in refused(system, "failures", "--html", str(nowhere)).replace("\n", "")
     assert "nothing failed" in system.run("failures")

@@ -38,16 +38,16 @@ def add_product(engine: sa.Engine, sku: str, image_ids: Sequence[int] = ()) -> i
         product_id: int = connection.execute(
             sa.text("INSERT INTO products (sku) VALUES (:sku) RETURNING id"), {"sku": sku}
         ).scalar_one()
-        for position, image_id in enumerate(image_ids):
-            connection.execute(
-                sa.text("INSERT INTO product_images VALUES (:product, :image, :position, :source)"),
-                {
-                    "product": product_id,
-                    "image": image_id,
-                    "position": position,
-                    "source": f"{sku}-{position}.jpg",
-                },
-            )
+        connection.execute(
+            sa.text(
+                """
+                INSERT INTO product_images (product_id, image_id, position, source)
+                SELECT :product, image, n - 1, :sku || '-' || n - 1 || '.jpg'
+                FROM unnest(CAST(:images AS bigint[])) WITH ORDINALITY i (image, n)
+                """
+            ),
+            {"product": product_id, "sku": sku, "images": list(image_ids)},
+        )
     return product_id
 
 

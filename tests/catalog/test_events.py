@@ -143,7 +143,7 @@ def test_which_jobs_have_failed(engine: sa.Engine) -> None:
     assert found == {
         none_done: ("job.failed", "finished"),
         some_done: ("job.done", "finished"),
-        in_error: ("job.failed", "finished"),
+        in_error: ("job.failed", "failed"),
         cancelled: ("job.done", "cancelled"),
     }
 
@@ -157,9 +157,24 @@ def test_a_webhook_is_told_only_of_what_it_listens_to(engine: sa.Engine) -> None
     assert rows(engine, query) == [(done, "job.done"), (failed, "job.failed")]
 
 
+def test_a_webhook_is_not_told_of_what_was_over_before_it_was_added(engine: sa.Engine) -> None:
+    images, version = add_images(engine, 3), add_version(engine).id
+    over, late, still_adds = (plan(engine, [image], version) for image in images)
+    settle(engine, images, *(stored(image, version) for image in (images[0], images[2])))
+    close(engine, over)
+    close(engine, late)
+    listen(engine, *ENDS)
+    token = rows(engine, "SELECT lease_token FROM work_items WHERE state = 'leased'")[0][0]
+    make_ledger(engine).settle(token, [stored(images[1], version)])
+    close(engine, still_adds)
+    assert make_ledger(engine).end_jobs() == 3
+    assert [payload["job_id"] for _, payload in told(engine)] == [late, still_adds]
+
+
 def test_a_job_tried_again_is_told_again(engine: sa.Engine) -> None:
     listen(engine, *ENDS)
     (image,), version = add_images(engine, 1), add_version(engine).id
+    add_product(engine, "A", [image])
     job = close(engine, plan(engine, [image], version))
     settle(engine, [image], quarantined(image, version))
     ledger = make_ledger(engine)
@@ -203,6 +218,7 @@ def test_sweeps_at_once_end_a_job_once(engine: sa.Engine) -> None:
 
 def test_a_job_that_is_reopened_at_this_moment_does_not_end(engine: sa.Engine) -> None:
     (image,), version = add_images(engine, 1), add_version(engine).id
+    add_product(engine, "A", [image])
     job = close(engine, plan(engine, [image], version))
     settle(engine, [image], quarantined(image, version))
     with engine.begin() as connection:
@@ -323,6 +339,7 @@ def test_only_versions_that_serve_tell_and_each_photo_and_label_once(engine: sa.
     other = add_version(engine, "other-type").id
     webhook = listen(engine, Event.LABEL_SEEN, labels=["Shirt"])
     (image,) = add_images(engine, 1)
+    add_product(engine, "A", [image])
     plan(engine, [image], first, candidate, other)
     surer = Stored(ItemKey(image, other), Classification((Score("Shirt", 0.875),)))
     settle(engine, [image], stored(image, candidate))
@@ -334,6 +351,15 @@ def test_only_versions_that_serve_tell_and_each_photo_and_label_once(engine: sa.
     with engine.begin() as connection:  # and of a later run over the same photo nothing
         events.labels_seen(connection, [stored(image, first)])
     assert rows(engine, "SELECT webhook_id FROM webhook_deliveries") == [(webhook,)]
+
+
+def test_a_photo_that_no_product_shows_any_more_is_not_told(engine: sa.Engine) -> None:
+    images, version = add_images(engine, 2), add_version(engine).id
+    listen(engine, Event.LABEL_SEEN, labels=["Shirt"])
+    add_product(engine, "A", images[1:])
+    plan(engine, images, version)
+    settle(engine, images, *(stored(image, version) for image in images))
+    assert [payload["image_id"] for _, payload in told(engine)] == images[1:]
 
 
 def statements(engine: sa.Engine, images: Sequence[int], *outcomes: Outcome) -> list[str]:
@@ -362,6 +388,7 @@ def test_a_settle_asks_once_for_webhooks_and_never_where_no_label_was_given(engi
 
 def test_a_webhook_that_is_removed_at_this_moment_fails_no_settle(engine: sa.Engine) -> None:
     images, version = add_images(engine, 1), add_version(engine).id
+    add_product(engine, "A", images)
     watching = listen(engine, Event.LABEL_SEEN, labels=["Shirt"])
     plan(engine, images, version)
     with ThreadPoolExecutor(1) as pool:
@@ -379,6 +406,7 @@ def test_what_the_fence_refuses_is_not_told(engine: sa.Engine) -> None:
     version = add_version(engine).id
     listen(engine, Event.LABEL_SEEN, labels=["Shirt"])
     (image,) = add_images(engine, 1)
+    add_product(engine, "A", [image])
     plan(engine, [image], version)
     assert make_ledger(engine).settle(uuid4(), [stored(image, version)]) == 1
     assert told(engine) == []

@@ -89,6 +89,12 @@ def test_embeddings_of_two_widths_are_refused(shop: sa.Engine, tmp_path: Path) -
     ((code, reason),) = rows(shop, "SELECT code, reason FROM failures WHERE stage = 'export'")
     assert code == "export_failed"
     assert "differ in width" in reason
+    execute(shop, "DELETE FROM embeddings WHERE model_version_id = :wide", wide=wide)
+    assert export_rows(shop, tmp_path / "both", "embeddings")[0].rows
+    assert rows(shop, "SELECT FROM failures WHERE stage = 'export'") == []
+    states = rows(shop, "SELECT state FROM job_progress ORDER BY job_id")
+    assert states == [("failed",), ("finished",)]
+    execute(shop, "INSERT INTO embeddings SELECT id, :wide, '[1,2,3]' FROM images", wide=wide)
     export_rows(shop, tmp_path / "one", "embeddings", models=["wide"])
     assert {row[3] == [1, 2, 3] for row in read(tmp_path / "one")} == {True}
 

@@ -104,6 +104,7 @@ def test_a_forecast_counts_what_lacks_the_version_and_what_waits_before_it(
     other = add_version(engine, "other")
     add_product(engine, "A", images[:20])
     execute(engine, "UPDATE products SET category = 'Shoes'")
+    add_product(engine, "B", images[20:])
     plan(engine, images[:5], version.id)
     plan(engine, images[10:16], other.id)
     held = plan(engine, images[20:], other.id)
@@ -128,6 +129,7 @@ def test_a_forecast_counts_what_lacks_the_version_and_what_waits_before_it(
 
 def test_what_was_never_measured_is_not_guessed(engine: sa.Engine, store: MemoryAssetStore) -> None:
     images, version = add_images(engine, 5), add_version(engine, task="segment")
+    add_product(engine, "A", images)
     found = see(engine, store, version)
     assert (found.stale, found.seconds_a_photo, found.seconds, found.done_at) == (5, None, None, None)
     assert found.mask_bytes is None
@@ -142,6 +144,7 @@ def test_what_was_never_measured_is_not_guessed(engine: sa.Engine, store: Memory
 
 def test_the_size_of_masks_is_that_of_some_that_are_there(engine: sa.Engine, store: MemoryAssetStore) -> None:
     images, version = add_images(engine, 12), add_version(engine, task="segment")
+    add_product(engine, "A", images)
     plan(engine, images[:2], version.id)
     for n, image in enumerate(images[:2]):
         store.put(f"masks/{n}", b"x" * (100 + 100 * n), "image/png")
@@ -185,6 +188,7 @@ def test_a_sample_shows_what_a_job_found(engine: sa.Engine) -> None:
 
 def test_what_was_cancelled_counts_as_stale(engine: sa.Engine) -> None:
     images, version = add_images(engine, 4), add_version(engine).id
+    add_product(engine, "A", images)
     job = plan(engine, images, version)
     with engine.begin() as connection:
         holds.act(connection, job, "cancel")

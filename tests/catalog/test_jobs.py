@@ -164,6 +164,7 @@ def test_giving_up_goes_in_portions_and_leaves_other_jobs_alone(
 
 def test_cancelled_work_can_be_asked_for_again(engine: sa.Engine) -> None:
     images, version = add_images(engine, 4), add_version(engine).id
+    add_product(engine, "A", images)
     job, made = plan(engine, images, version), make_ledger(engine)
     made.claim(images[:1], token := uuid4())
     made.settle(token, [stored(images[0], version)])
@@ -180,6 +181,7 @@ def test_cancelled_work_can_be_asked_for_again(engine: sa.Engine) -> None:
 
 def test_what_had_failed_in_a_cancelled_job_can_be_asked_for_again(engine: sa.Engine) -> None:
     images, version = add_images(engine, 3), add_version(engine).id
+    add_product(engine, "A", images)
     job, other = plan(engine, images[:2], version), plan(engine, images[2:], version)
     for image in images[1:]:
         fail(engine, image, "truncated")
@@ -204,8 +206,8 @@ def test_whoever_adds_to_a_cancelled_job_is_stopped(engine: sa.Engine) -> None:
 # --- what does not fit
 
 
-def finished(engine: sa.Engine, job: int) -> None:
-    finish_adding(engine, job)
+def finished(engine: sa.Engine, job: int, **summary: str) -> None:
+    finish_adding(engine, job, **summary)
     execute(engine, "UPDATE work_items SET state = 'done', finished_at = now()")
 
 
@@ -215,6 +217,7 @@ def finished(engine: sa.Engine, job: int) -> None:
         (("finish",), "pause", "is finished: nothing of it is left"),
         (("finish",), "resume", "is finished"),
         (("finish",), "cancel", "is finished"),
+        (("fail",), "cancel", "is failed: nothing of it is left; `tagmill failures --job 1`"),
         (("cancel",), "resume", "is cancelling|is cancelled"),
         (("cancel", "sweep"), "resume", "is cancelled: ask for the work anew"),
         (("cancel", "sweep"), "cancel", "is cancelled"),
@@ -230,6 +233,8 @@ def test_what_does_not_fit_the_state_of_a_job_is_said_and_changes_nothing(
         match step:
             case "finish":
                 finished(engine, job)
+            case "fail":
+                finished(engine, job, error="it broke")
             case "sweep":
                 make_ledger(engine).sweep()
             case "pause" | "cancel":
@@ -252,16 +257,19 @@ def test_trainings_and_unknown_jobs_are_not_acted_upon(engine: sa.Engine) -> Non
 @pytest.mark.parametrize("held", [None, "paused", "cancelled"])
 @pytest.mark.parametrize("closed", [False, True])
 @pytest.mark.parametrize("item", [None, "pending", "retry", "leased", "done"])
+@pytest.mark.parametrize("error", [None, "it broke"])
 def test_the_state_that_is_acted_upon_is_that_of_the_view(
-    engine: sa.Engine, held: str | None, closed: bool, item: str | None
+    engine: sa.Engine, held: str | None, closed: bool, item: str | None, error: str | None
 ) -> None:
     job = plan(engine, add_images(engine, 1 if item else 0), add_version(engine).id)
     lease = "lease_token = gen_random_uuid(), lease_expires_at = now()," if item == "leased" else ""
     execute(engine, f"UPDATE work_items SET {lease} state = :state", state=item)
     execute(
         engine,
-        "UPDATE jobs SET held = :held, closed_at = CASE WHEN :closed THEN now() END",
+        "UPDATE jobs SET held = :held, closed_at = CASE WHEN :closed THEN now() END, "
+        "summary = jsonb_build_object('error', CAST(:error AS text))",
         held=held,
+        error=error,
         closed=closed,
     )
     with engine.begin() as connection:
@@ -271,6 +279,7 @@ def test_the_state_that_is_acted_upon_is_that_of_the_view(
 
 def test_a_job_that_was_done_while_it_was_paused_can_be_resumed(engine: sa.Engine) -> None:
     images = add_images(engine, 1)
+    add_product(engine, "A", images)
     job, made = plan(engine, images, add_version(engine).id), make_ledger(engine)
     finish_adding(engine, job)
     made.claim(images, uuid4())
@@ -283,9 +292,9 @@ def test_a_job_that_was_done_while_it_was_paused_can_be_resumed(engine: sa.Engin
     assert published(made) == [images]
 
 
-def finish_adding(engine: sa.Engine, job: int) -> None:
+def finish_adding(engine: sa.Engine, job: int, **summary: str) -> None:
     with engine.begin() as connection:
-        jobs.close(connection, job, {})
+        jobs.close(connection, job, summary)
 
 
 # --- retry
@@ -363,6 +372,7 @@ def test_older_jobs_come_first_within_a_lane(engine: sa.Engine) -> None:
 
 def test_a_job_that_stands_still_is_told_with_the_likely_reason(engine: sa.Engine) -> None:
     images, version = add_images(engine, 3), add_version(engine).id
+    add_product(engine, "A", images)
     with engine.begin() as connection:
         job, _ = stale.plan(connection, version, "product-type@1")
     ago = "UPDATE jobs SET created_at = now() - :minutes * interval '1 minute'"
@@ -381,6 +391,7 @@ def test_a_job_that_stands_still_is_told_with_the_likely_reason(engine: sa.Engin
 
 def test_a_job_that_waits_behind_others_does_not_stand_still(engine: sa.Engine) -> None:
     images, version = add_images(engine, 2), add_version(engine).id
+    add_product(engine, "A", images)
     plan(engine, images[:1], version)
     with engine.begin() as connection:
         job, _ = stale.plan(connection, version, "product-type@1")
@@ -408,6 +419,7 @@ def test_jobs_are_found_however_many_items_they_have(engine: sa.Engine) -> None:
 
 def test_an_ingest_a_retry_and_a_resume_at_once_do_not_deadlock(engine: sa.Engine) -> None:
     images, version = add_images(engine, 8000), add_version(engine).id
+    add_product(engine, "A", images)
     job = plan(engine, images[:6000], version)
     execute(engine, "UPDATE work_items SET published_at = now()")
     execute(

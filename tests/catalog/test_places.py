@@ -194,7 +194,9 @@ def test_rows_of_one_product_in_many_batches_end_alike(shop: Shop, monkeypatch: 
 
 def test_ingests_at_once_end_with_one_photo_a_place(shop: Shop) -> None:
     lay(shop.folder, a=1, b=2, c=3, d=4)
-    manifest = shop.csv(*((f"P{n}", f"{name}.png") for n in range(4) for name in "abcd"), header=("sku", "photo"))
+    manifest = shop.csv(
+        *((f"P{n}", f"{name}.png") for n in range(4) for name in "abcd"), header=("sku", "photo")
+    )
     shop.ingest(manifest)
     lay(shop.folder, a=5, c=6)
     start = threading.Barrier(3)
@@ -215,7 +217,8 @@ def test_what_failed_of_a_photo_that_made_way_is_told_and_tried_no_more(shop: Sh
     job = shop.ingest(manifest).job_id
     execute(
         shop.engine,
-        "UPDATE work_items SET state = 'quarantined', error_code = 'truncated', error_reason = 'cut', finished_at = now()",
+        "UPDATE work_items SET state = 'quarantined', error_code = 'truncated', error_reason = 'cut', "
+        "finished_at = now()",
     )
     lay(shop.folder, a=3)
     shop.ingest(manifest)

@@ -179,8 +179,10 @@ def test_what_the_serving_version_failed_itself_or_is_not_asked_for_holds_nothin
     engine: sa.Engine,
 ) -> None:
     shop = Filled(engine)
-    add_images(engine, 2)  # of which no version was asked
+    add_product(engine, "B", add_images(engine, 2))  # of which no version was asked
+    shop.see(shop.first, add_images(engine, 1))  # which no product shows any more
     shop.see(shop.first, more := add_images(engine, 2), failed=more)
+    add_product(engine, "C", more)
     shop.see(shop.second, shop.images)
     assert promote(engine, "product-type@2") == ("product-type@2", "product-type@1")
 
@@ -189,6 +191,7 @@ def test_a_photo_that_the_serving_version_is_about_to_see_is_waited_for(engine: 
     shop = Filled(engine)
     shop.see(shop.second, shop.images)
     plan(engine, late := add_images(engine, 1), shop.first.id)
+    add_product(engine, "B", late)
     assert gaps_of(engine, "product-type@2")[0] == promotion.Gaps(unasked=1)
     shop.see(shop.second, late)
     assert promote(engine, "product-type@2") == ("product-type@2", "product-type@1")
@@ -198,6 +201,7 @@ def test_a_promotion_waits_for_the_commit_of_an_ingest_and_sees_its_photos(engin
     shop = Filled(engine)
     shop.see(shop.second, shop.images)
     late = add_images(engine, 1)
+    add_product(engine, "B", late)
     with ThreadPoolExecutor(1) as pool:
         with engine.begin() as ingest:
             locks.versions_stay(ingest)

@@ -200,6 +200,16 @@ def test_a_jobs_progress_goes_from_adding_to_running_to_finished(engine: sa.Engi
     assert counts(job) == {"state": "finished", "items": 6, "done": 4, "quarantined": 1, "cancelled": 1}
 
 
+def test_a_job_that_ended_with_an_error_has_failed_once_nothing_of_it_is_open(engine: sa.Engine) -> None:
+    job = plan(engine, add_images(engine, 1), add_version(engine).id)
+    with engine.begin() as connection:
+        jobs.close(connection, job, {"error": "the manifest is gone"})
+    states = rows(engine, "SELECT state, error FROM job_progress")
+    execute(engine, "UPDATE work_items SET state = 'done'")
+    states += rows(engine, "SELECT state, error FROM job_progress")
+    assert states == [("running", "the manifest is gone"), ("failed", "the manifest is gone")]
+
+
 def test_progress_lists_the_newest_jobs_and_refuses_an_unknown_one(engine: sa.Engine) -> None:
     made = [plan(engine, [], 0) for _ in range(3)]
     with engine.connect() as connection:
@@ -243,15 +253,19 @@ def test_the_rate_is_from_the_first_item_to_the_last_and_gives_the_time_left(eng
 
 
 def test_failures_of_a_photo_stand_in_one_row_for_all_models_that_failed_alike(engine: sa.Engine) -> None:
-    (image_id, lone), versions = add_images(engine, 2), [add_version(engine, n).id for n in ("b", "a", "c")]
+    (image_id, lone, gone), versions = (
+        add_images(engine, 3),
+        [add_version(engine, n).id for n in ("b", "a", "c")],
+    )
     add_product(engine, "A", [image_id])
-    job = plan(engine, [image_id, lone], *versions)
+    add_product(engine, "B", [lone])
+    job = plan(engine, [image_id, lone, gone], *versions)
     ledger, token = make_ledger(engine, max_attempts=1), uuid4()
     ledger.claim([image_id], token)
     keys = [ItemKey(image_id, version) for version in versions]
     ledger.settle(token, [Quarantined(key, "truncated", "Ends too early.") for key in keys[:2]])
     ledger.settle(token, [Quarantined(keys[2], "inference_failed", "No.")])
-    ledger.claim([lone], uuid4())
+    ledger.claim([lone, gone], uuid4())  # no product shows the latter
     expire_leases(engine)
     ledger.sweep()
     columns = "stage, job_id, sku, image_id, source, line, code, reason, attempts, models"
@@ -260,7 +274,7 @@ def test_failures_of_a_photo_stand_in_one_row_for_all_models_that_failed_alike(e
     assert rows(engine, query) == [
         ("process", job, "A", image_id, "A-0.jpg", None, "inference_failed", "No.", 1, ["c@1"]),
         ("process", job, "A", image_id, "A-0.jpg", None, "truncated", "Ends too early.", 1, ["a@1", "b@1"]),
-        ("process", job, None, lone, None, None, "worker_lost", lost, 1, ["a@1", "b@1", "c@1"]),
+        ("process", job, "B", lone, "B-0.jpg", None, "worker_lost", lost, 1, ["a@1", "b@1", "c@1"]),
     ]
 
 
@@ -286,13 +300,15 @@ def test_failures_hold_the_rows_an_ingest_refused_and_can_be_asked_for_by_job(en
 def test_a_job_over_photos_that_are_there_plans_those_that_lack_the_model(engine: sa.Engine) -> None:
     images, version = add_images(engine, 6), add_version(engine).id
     add_product(engine, "A", images[:4])
+    add_product(engine, "B", images[4:])
+    replaced = add_images(engine, 1)
     plan(engine, images[:1], version)
     with engine.begin() as connection:
         assert stale.plan(connection, version, "product-type@1", ["A"], 2)[1] == 2
         assert stale.plan(connection, version, "product-type@1", ["A"], None)[1] == 1
         assert stale.plan(connection, version, "product-type@1", ["none"], None)[1] == 0
         job, added = stale.plan(connection, version, "product-type@1", [], None)
-        assert added == 2
+        assert added == 2  # not the photo that no product shows
         (found,) = jobs.progress(connection, job_id=job)
     assert (found.kind, found.subject, found.state, found.items) == (
         "process",
@@ -300,10 +316,12 @@ def test_a_job_over_photos_that_are_there_plans_those_that_lack_the_model(engine
         "running",
         2,
     )
+    assert not rows(engine, "SELECT FROM work_items WHERE image_id = :image", image=replaced[0])
 
 
 def test_quarantined_work_is_tried_again_by_job_and_by_code(engine: sa.Engine) -> None:
     images, version = add_images(engine, 3), add_version(engine).id
+    add_product(engine, "A", images)
     job = plan(engine, images, version)
     for image, code in zip(images, ("corrupt", "worker_lost", "worker_lost"), strict=True):
         execute(

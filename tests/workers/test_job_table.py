@@ -27,6 +27,7 @@ def progress(**changes: Any) -> Progress:
         "first_finished_at": NOW - timedelta(hours=1),
         "last_finished_at": NOW,
         "lane": "backlog",
+        "error": None,
         "seen_at": NOW,
         "workers_busy": True,
         **changes,
@@ -54,3 +55,10 @@ def test_what_is_told_of_a_job_has_lines_of_its_own() -> None:
         "job 12: nothing was finished for 9 min; no worker holds any of it: is one running (tagmill worker)?"
     )
     assert " ".join(lines[4:]) == told
+
+
+def test_why_a_job_failed_stands_below_the_table() -> None:
+    failed = progress(kind="export", state="failed", error="cannot write [/data]: no room")
+    lines = drawn(jobs_table([failed]), 80)
+    assert " ".join(lines[1].split()) == "12 products.csv failed 0 0 0 0 – –"
+    assert lines[2:] == ["job 12: cannot write [/data]: no room"]

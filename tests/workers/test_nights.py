@@ -13,7 +13,7 @@ import pytest
 from catalog import promotion, schedules
 from catalog.asset_store import image_key
 from tests.acceptance.photos import write_catalog
-from tests.catalog.shop import add_images, add_version, execute, plan, rows
+from tests.catalog.shop import add_images, add_product, add_version, execute, plan, rows
 from workers import due
 from workers.nights import NIGHTS
 from workers.runtime import Runtime
@@ -50,8 +50,9 @@ def test_photos_that_lack_what_new_photos_get_are_run_within_a_window(
     first, second = (add_version(runtime.engine, name).id for name in ("product-type", "product-mask"))
     add_version(runtime.engine, "product-cutout", on_ingest=False)
     add_version(runtime.engine, "product-type", 2)
-    plan(runtime.engine, add_images(runtime.engine, 3), first)
-    add_images(runtime.engine, 2)
+    images = add_images(runtime.engine, 6)
+    add_product(runtime.engine, "A", images[:5])  # and one made way for another
+    plan(runtime.engine, images[:3], first)
     run(runtime, "reprocess")
     run(runtime, "reprocess")
     night = {
@@ -73,7 +74,7 @@ def test_photos_that_lack_what_new_photos_get_are_run_within_a_window(
 
 def test_what_is_left_at_the_end_of_a_night_goes_on_in_the_next(runtime: Runtime) -> None:
     add_version(runtime.engine)
-    add_images(runtime.engine, 3)
+    add_product(runtime.engine, "A", add_images(runtime.engine, 3))
     run(runtime, "reprocess")
     execute(runtime.engine, "UPDATE jobs SET pause_at = now()")
     runtime.ledger.sweep()
@@ -85,7 +86,7 @@ def test_what_is_left_at_the_end_of_a_night_goes_on_in_the_next(runtime: Runtime
 
 def test_a_night_that_is_heard_of_too_late_is_left_out(runtime: Runtime) -> None:
     add_version(runtime.engine)
-    add_images(runtime.engine, 3)
+    add_product(runtime.engine, "A", add_images(runtime.engine, 3))
     run(runtime, "reprocess", NOW - timedelta(hours=6))
     assert summary(runtime) == {"items": 0, "skipped": "its time window was over"}
     assert [job["items"] for job in jobs_of(runtime)] == [0]
@@ -105,11 +106,12 @@ def test_a_manifest_is_taken_in_before_and_a_wrong_one_is_a_failure_to_be_seen(
     ((stage, code, reason),) = rows(runtime.engine, "SELECT stage, code, reason FROM failures")
     assert (stage, code) == ("reprocess", "reprocess_failed")
     assert "none.csv" in reason
+    assert [job["state"] for job in jobs_of(runtime)] == ["finished", "running", "failed"]
 
 
 def test_many_who_hear_of_it_at_once_do_it_once(runtime: Runtime) -> None:
     add_version(runtime.engine)
-    add_images(runtime.engine, 3)
+    add_product(runtime.engine, "A", add_images(runtime.engine, 3))
     start = Barrier(4)
 
     def one(_: int) -> None:
@@ -123,7 +125,7 @@ def test_many_who_hear_of_it_at_once_do_it_once(runtime: Runtime) -> None:
 
 def test_what_a_stopped_worker_left_behind_is_gone_on_with(runtime: Runtime) -> None:
     add_version(runtime.engine)
-    add_images(runtime.engine, 3)
+    add_product(runtime.engine, "A", add_images(runtime.engine, 3))
     run(runtime, "reprocess", ending=True)
     assert due.left_behind(runtime, "reprocess") == [NOW]
     assert due.left_behind(runtime, "collect") == []

@@ -135,7 +135,7 @@ def _index(sources: Iterable[Source], errors: dict[int, str]) -> bytes:
     rows.writerow(COLUMNS)
     for one in sources:
         error = errors.get(one.image_id, "")
-        for sku in one.skus or ("",):
+        for sku in one.skus:
             rows.writerow((harmless(sku), one.image_id, one.sha256, "" if error else one.key, error))
     return text.getvalue().encode()
 
