@@ -59,6 +59,7 @@ def grid(request: Request, web: Here, connection: Reading, what: Annotated[Asked
         trouble = str(error)
     if what.after and not trouble and "hx-request" in request.headers:
         return web.templates.render(request, "tiles.html.j2", asked=what, page=page)
+    facets = () if trouble else search.facets(connection, what.words, what.chosen)
     return web.templates.render(
         request,
         "grid.html.j2",
@@ -67,7 +68,8 @@ def grid(request: Request, web: Here, connection: Reading, what: Annotated[Asked
         page=page,
         query=query,
         trouble=trouble and trouble[:1].upper() + trouble[1:],
-        facets=[] if trouble else list(_facets(connection, what)),
+        facets=[_facet(facet, what) for facet in facets if facet.name in _TITLES],
+        prices={facet.name: facet.values[0].value for facet in facets if facet.name in PRICES},
         chips=list(_chips(what)),
         heading=_heading(what),
         nothing_at_all=not what.pairs() and not page.hits,
@@ -85,13 +87,8 @@ def _found(web: Web, connection: sa.Connection, what: Asked, query: Query | None
     return search.find(connection, what.words, what.chosen, size=SIZE, after=what.after)
 
 
-def _facets(connection: sa.Connection, what: Asked) -> Iterator[dict[str, Any]]:
-    for facet in search.facets(connection, what.words, what.chosen):
-        yield {
-            "title": _TITLES[facet.name],
-            "complete": facet.complete,
-            "values": list(_values(facet, what)),
-        }
+def _facet(facet: Facet, what: Asked) -> dict[str, Any]:
+    return {"title": _TITLES[facet.name], "complete": facet.complete, "values": list(_values(facet, what))}
 
 
 def _values(facet: Facet, what: Asked) -> Iterator[dict[str, Any]]:

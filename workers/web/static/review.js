@@ -12,8 +12,8 @@ function show(next) {
   at = next;
   items.forEach((item, index) => { item.hidden = index !== at; });
   waiting.forEach((button, index) => {
-    button.toggleAttribute("aria-current", index === at);
-    if (index === at) button.scrollIntoView({ block: "nearest" });
+    if (index === at) button.setAttribute("aria-current", "true"); else button.removeAttribute("aria-current");
+    if (index === at) button.scrollIntoView({ block: "nearest", inline: "nearest" });
   });
   review.querySelector("[data-over]").hidden = at < items.length;
   const left = items.filter((item) => !item.dataset.done).length;
