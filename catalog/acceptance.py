@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
-from catalog import events
+from catalog import events, places
 from catalog.asset_store import image_key
 from catalog.intake import NewPhoto, Refused
 from catalog.ledger import Ledger
 from catalog.manifests import ProductRow, Row, RowError
+from catalog.places import Link
 from catalog.tables import IngestError
 
 
@@ -40,6 +41,7 @@ class Accepted:
     products_new: int
     products_changed: int
     photos_new: int
+    photos_replaced: int
     work_new: int
 
 
@@ -49,21 +51,28 @@ def known_photos(connection: sa.Connection, hashes: Sequence[str]) -> set[str]:
 
 
 def accept(
-    connection: sa.Connection, job_id: int, batch: Sequence[Taken], version_ids: Sequence[int]
+    connection: sa.Connection,
+    job_id: int,
+    batch: Sequence[Taken],
+    version_ids: Sequence[int],
+    place: Callable[[str], str],
 ) -> Accepted:
-    """Write products, photos, their links and their work items. Running it again changes nothing."""
+    """Write products, photos, their links and their work items. Running it again changes nothing.
+
+    `place` says where exactly a reference points to, see `Sources.place`.
+    """
     products, new, changed = _products(connection, [taken.row.product for taken in batch])
     photos = {
         photo.sha256: photo for taken in batch for _, photo in taken.photos if isinstance(photo, NewPhoto)
     }
     images, photos_new = _images(connection, list(photos.values()))
-    _links(connection, batch, products, images)
+    replaced = places.arrange(connection, _links(batch, products, images, place))
     work = Ledger.plan(connection, job_id, list(images.values()), version_ids)
     reopened = {"image_ids": list(images.values()), "job_id": job_id}
     work += connection.execute(_REOPEN, reopened).rowcount
     if work:
         events.reopen_jobs(connection, [job_id])  # where another ingest took this one for dead
-    return Accepted(new, changed, photos_new, work)
+    return Accepted(new, changed, photos_new, replaced, work)
 
 
 def record_errors(connection: sa.Connection, job_id: int, manifest: str, errors: Sequence[RowError]) -> None:
@@ -130,22 +139,19 @@ def _images(connection: sa.Connection, photos: Sequence[NewPhoto]) -> tuple[dict
 
 
 def _links(
-    connection: sa.Connection, batch: Sequence[Taken], products: dict[str, int], images: dict[str, int]
-) -> None:
-    """Join products and photos; a photo that a product names twice keeps its first place."""
-    links: dict[tuple[int, int], str] = {}
+    batch: Sequence[Taken],
+    products: Mapping[str, int],
+    images: Mapping[str, int],
+    place: Callable[[str], str],
+) -> dict[int, list[Link]]:
+    """The photos that the batch names, by the ids of their products."""
+    links: dict[int, list[Link]] = {}
     for taken in batch:
         for reference, photo in taken.photos:
             if isinstance(photo, NewPhoto):
-                links.setdefault((products[taken.row.product.sku], images[photo.sha256]), reference)
-    if links:
-        parameters = {
-            "product_ids": [product for product, _ in links],
-            "image_ids": [image for _, image in links],
-            "sources": list(links.values()),
-            "places": list(range(len(links))),
-        }
-        connection.execute(_LINK, parameters)
+                link = Link(images[photo.sha256], reference, place(reference))
+                links.setdefault(products[taken.row.product.sku], []).append(link)
+    return links
 
 
 _FIELDS = ("sku", "title", "description", "brand", "category", "price", "currency", "parent_sku")
@@ -200,18 +206,3 @@ _REOPEN = sa.text(
 )
 
 _IMAGE_IDS = sa.text("SELECT sha256, id FROM images WHERE sha256 = ANY(CAST(:hashes AS text[]))")
-
-# Photos of a product are counted on from those it has.
-_LINK = sa.text(
-    """
-    INSERT INTO product_images (product_id, image_id, position, source)
-    SELECT l.product_id, l.image_id,
-           (SELECT count(*) FROM product_images pi WHERE pi.product_id = l.product_id)
-           + row_number() OVER (PARTITION BY l.product_id ORDER BY l.place) - 1, l.source
-    FROM unnest(CAST(:product_ids AS bigint[]), CAST(:image_ids AS bigint[]), CAST(:sources AS text[]),
-                CAST(:places AS int[])) l (product_id, image_id, source, place)
-    WHERE NOT EXISTS (SELECT FROM product_images pi
-                      WHERE pi.product_id = l.product_id AND pi.image_id = l.image_id)
-    ON CONFLICT DO NOTHING
-    """
-)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Final
 
+FILE_AT_FAULT: Final = ("empty_file", "not_an_image", "format_refused", "corrupt", "truncated")
+"""No other try of the same file helps."""
+
 TABLE: Final[tuple[tuple[tuple[str, ...], str], ...]] = (
     (("missing_file", "not_a_file", "unreadable"), "correct the path, or the file's permissions"),
     (("empty_reference",), "name the photo, or leave the cell empty"),
     (("outside_root",), "allow the folder with --root"),
     (("url_not_allowed",), "download the photo first"),
     (
-        ("empty_file", "not_an_image", "format_refused", "corrupt", "truncated"),
-        "get the photo again, as JPEG, PNG or WebP, and ingest it in place of this one",
+        FILE_AT_FAULT,
+        "get the photo again, as JPEG, PNG or WebP, and ingest it in place of this one, under the same name",
     ),
     (
         ("too_many_bytes", "too_many_pixels"),

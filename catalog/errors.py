@@ -95,10 +95,6 @@ class NothingToSuggest(CatalogError):
     """Let a classifier and an embedder answer first, as the sentence says; then there is something to choose from."""
 
 
-class NothingToCompare(CatalogError):
-    """Let an embedder serve, as the sentence says; photos are compared by what it says of them."""
-
-
 class CannotWrite(CatalogError):
     """Name another file, or make room where it is to be: what was there before is untouched."""
 
@@ -121,6 +117,10 @@ class BadCursor(CatalogError):
 
 class UnknownSku(CatalogError):
     """Correct the sku; `tagmill search` finds products by words, too."""
+
+
+class UnknownCode(CatalogError):
+    """Choose one of the failure codes that the sentence names; `tagmill failures` counts them."""
 
 
 class JobInOtherState(CatalogError):

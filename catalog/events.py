@@ -91,16 +91,16 @@ _REOPEN = sa.text(
     "UPDATE jobs SET ended_at = NULL WHERE id = ANY(CAST(:jobs AS bigint[])) AND ended_at IS NOT NULL"
 )
 
-# Items are counted where a webhook listens only.
+# Items are counted where a webhook listens only. One that was added when all was over already is not told of it.
 _TELL_ENDED = sa.text(
     """
     INSERT INTO webhook_deliveries (webhook_id, event, key, payload)
     SELECT w.id, e.event, 'job ' || e.job_id || ' ' || extract(epoch FROM e.ended_at), e.payload
     FROM (
         SELECT p.job_id, j.ended_at,
-               CASE WHEN p.state <> 'cancelled'
-                         AND (j.summary->>'error' IS NOT NULL OR (p.done = 0 AND p.quarantined > 0))
+               CASE WHEN p.state = 'failed' OR (p.state = 'finished' AND p.done = 0 AND p.quarantined > 0)
                     THEN 'job.failed' ELSE 'job.done' END AS event,
+               greatest(j.closed_at, p.last_finished_at) AS over_at,
                jsonb_build_object(
                    'job_id', p.job_id, 'kind', p.kind, 'subject', p.subject, 'state', p.state, 'items', p.items,
                    'done', p.done, 'quarantined', p.quarantined, 'cancelled', p.cancelled,
@@ -109,7 +109,7 @@ _TELL_ENDED = sa.text(
         WHERE p.job_id = ANY(CAST(:jobs AS bigint[]))
           AND EXISTS (SELECT FROM webhooks WHERE events && ARRAY['job.done', 'job.failed'])
     ) e
-    JOIN webhooks w ON e.event = ANY(w.events)
+    JOIN webhooks w ON e.event = ANY(w.events) AND w.created_at <= e.over_at
     ORDER BY e.job_id, w.id FOR KEY SHARE OF w
     ON CONFLICT DO NOTHING
     """
@@ -117,7 +117,7 @@ _TELL_ENDED = sa.text(
 
 
 def labels_seen(connection: sa.Connection, stored: Sequence[Stored]) -> None:
-    """Watched labels that serving versions gave to photos, above their threshold: each photo and label once."""
+    """Watched labels that serving versions gave to photos of products, above their threshold: each photo and label once."""
     given = [(result.key, label, score) for result in stored for label, score in _labels(result.prediction)]
     watched = set(connection.scalars(_WATCHED)) if given else set()
     if hits := [hit for hit in given if hit[1] in watched]:
@@ -157,6 +157,7 @@ _TELL_SEEN = sa.text(
         JOIN model_versions m ON m.id = h.model_version_id AND m.state = 'serving'
         {thresholds.joined("h")}
         WHERE {thresholds.counts("h")}
+          AND EXISTS (SELECT FROM product_images pi WHERE pi.image_id = h.image_id)
         ORDER BY h.image_id, h.label, h.score DESC
     ) s
     JOIN webhooks w ON 'label.seen' = ANY(w.events) AND s.label = ANY(w.labels)

@@ -9,7 +9,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from catalog.advice import ADVICE
+from catalog.errors import UnknownCode
 from catalog.filters import Filter, parse
+from catalog.manifests import shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,7 @@ class Selection:
 class Group:
     """All failures of one code: photos in quarantine, each once for all its models and products, and refused rows.
 
-    `reason` is the newest one's; `manifests` are those whose rows were refused.
+    `reason` is the newest one's; `manifests` are those whose rows were refused, or by which photos in quarantine came.
     """
 
     code: str
@@ -73,6 +76,16 @@ class FailedPhoto:
     object_key: str | None
 
 
+def check_code(connection: sa.Connection, code: str) -> None:
+    """Raises UnknownCode for a code that this release does not know and nothing failed with."""
+    if code in ADVICE:
+        return
+    there = list(connection.scalars(_CODES))
+    if code not in there:
+        known = f"there are {', '.join(there)}" if there else "nothing failed"
+        raise UnknownCode(f"there is no failure code '{shown(code)}': {known}")
+
+
 def grouped(connection: sa.Connection, selection: Selection) -> list[Group]:
     """The commonest code first."""
     failed, parameters = selection.sql()
@@ -92,6 +105,13 @@ def newest(connection: sa.Connection, selection: Selection, limit: int) -> Mappi
 def _frozen(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
+
+_CODES = sa.text(
+    """
+    SELECT error_code FROM work_items WHERE state = 'quarantined'
+    UNION SELECT code FROM ingest_errors ORDER BY 1
+    """
+)
 
 # A photo fails in one job for a version and in another for the next, and many products may show it: it is one failure
 # all the same. What has no photo, such as a row of a manifest, is a failure of its job.
@@ -116,15 +136,15 @@ _GROUPED = """
     , named AS (
         SELECT code, array_agg(DISTINCT model ORDER BY model) AS models
         FROM failed CROSS JOIN unnest(models) model GROUP BY code
-    ), refused AS (
+    ), ingested AS (
         SELECT f.code, array_agg(DISTINCT j.subject ORDER BY j.subject) AS manifests
-        FROM failed f JOIN jobs j ON j.id = f.job_id WHERE f.stage = 'ingest' GROUP BY f.code
+        FROM failed f JOIN jobs j ON j.id = f.job_id WHERE j.kind = 'ingest' GROUP BY f.code
     )
     SELECT f.code, count(*) AS failures, array_agg(DISTINCT f.stage ORDER BY f.stage) AS stages,
-           coalesce(n.models, '{}') AS models, coalesce(r.manifests, '{}') AS manifests,
+           coalesce(n.models, '{}') AS models, coalesce(i.manifests, '{}') AS manifests,
            (array_agg(f.reason ORDER BY f.failed_at DESC NULLS LAST))[1] AS reason, max(f.failed_at) AS newest
-    FROM failed f LEFT JOIN named n ON n.code = f.code LEFT JOIN refused r ON r.code = f.code
-    GROUP BY f.code, n.models, r.manifests ORDER BY failures DESC, f.code
+    FROM failed f LEFT JOIN named n ON n.code = f.code LEFT JOIN ingested i ON i.code = f.code
+    GROUP BY f.code, n.models, i.manifests ORDER BY failures DESC, f.code
 """
 
 _NEWEST = """

@@ -65,25 +65,25 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Conditions that all hold for a product; without any, every product is meant, and photos without one too."""
+    """Conditions that all hold for a product; without any, every product is meant.
+
+    A photo that no product shows any more, as another took its place, is never meant.
+    """
 
     conditions: tuple[Condition, ...] = ()
 
     def of_image(self, image_id: str) -> tuple[str, dict[str, object]]:
         """SQL that is true where the image (a column, such as `w.image_id`) shows a product that is meant."""
-        return self._exists(
-            f"product_images pi JOIN products p ON p.id = pi.product_id WHERE pi.image_id = {image_id}"
-        )
+        shown = f"product_images pi JOIN products p ON p.id = pi.product_id WHERE pi.image_id = {image_id}"
+        where, parameters = self.of_product()
+        return f"EXISTS (SELECT FROM {shown} AND {where})", parameters
 
     def of_sku(self, sku: str) -> tuple[str, dict[str, object]]:
         """SQL that is true where the sku (a column, such as `f.sku`) is that of a product that is meant."""
-        return self._exists(f"products p WHERE p.sku = {sku}")
-
-    def _exists(self, products: str) -> tuple[str, dict[str, object]]:
         if not self.conditions:
             return "true", {}
         where, parameters = self.of_product()
-        return f"EXISTS (SELECT FROM {products} AND {where})", parameters
+        return f"EXISTS (SELECT FROM products p WHERE p.sku = {sku} AND {where})", parameters
 
     def of_product(self) -> tuple[str, dict[str, object]]:
         """SQL that is true where the product `p` is meant, and its parameters."""

@@ -81,12 +81,14 @@ def _state(row: sa.Row[Any]) -> JobState:
         return "paused"
     if row.adding:
         return "adding"
-    return "running" if row.open else "finished"
+    if row.open:
+        return "running"
+    return "failed" if row.failed else "finished"
 
 
 _STATE = sa.text(
     """
-    SELECT kind, held, closed_at IS NULL AS adding,
+    SELECT kind, held, closed_at IS NULL AS adding, summary->>'error' IS NOT NULL AS failed,
            EXISTS (SELECT FROM work_items w WHERE w.job_id = j.id AND w.state IN ('pending', 'retry'))
            OR EXISTS (SELECT FROM work_items w WHERE w.job_id = j.id AND w.state = 'leased') AS open
     FROM jobs j WHERE id = :job_id FOR NO KEY UPDATE OF j
@@ -116,6 +118,7 @@ _UNPUBLISH = sa.text(
 
 _INSTEAD: dict[JobState, str] = {
     "finished": "nothing of it is left",
+    "failed": "nothing of it is left; `tagmill failures --job {job}` says what to do",
     "cancelled": "ask for the work anew, by `tagmill ingest` or `tagmill process`",
     "cancelling": "workers are ending what they hold of it",
     "paused": "go on with it by `tagmill jobs resume {job}`",

@@ -37,7 +37,10 @@ BATCH_BYTES = 64_000_000
 
 @dataclass
 class Summary:
-    """What an ingest did. `work_new` counts work items: a photo for a model version."""
+    """What an ingest did. `work_new` counts work items: a photo for a model version.
+
+    `photos_replaced` counts photos that a product no longer shows, as others lie in their places now.
+    """
 
     job_id: int | None = None
     rows: int = 0
@@ -46,6 +49,7 @@ class Summary:
     products_changed: int = 0
     photos_new: int = 0
     photos_known: int = 0
+    photos_replaced: int = 0
     work_new: int = 0
     errors: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
@@ -271,11 +275,14 @@ class Ingest:
                 version_ids = self._version_ids
                 if version_ids is None:
                     version_ids = [version.id for version in versions.for_new_photos(connection)]
-                accepted = accept(connection, summary.job_id, batch.taken, version_ids)
+                accepted = accept(
+                    connection, summary.job_id, batch.taken, version_ids, self._sources.place
+                )
                 record_errors(connection, summary.job_id, location, batch.errors)
         summary.products_new += accepted.products_new
         summary.products_changed += accepted.products_changed
         summary.photos_new += accepted.photos_new
+        summary.photos_replaced += accepted.photos_replaced
         summary.work_new += accepted.work_new
         self._publish()
 

@@ -16,7 +16,7 @@ from catalog.tables import Job
 
 JobKind = Literal["ingest", "process", "retrain", "collect", "statistics", "export"]
 WITHOUT_ITEMS: frozenset[JobKind] = frozenset(("retrain", "collect", "statistics", "export"))
-JobState = Literal["adding", "running", "paused", "cancelling", "cancelled", "finished"]
+JobState = Literal["adding", "running", "paused", "cancelling", "cancelled", "failed", "finished"]
 # Seconds without a finished item, where no worker holds any, and where one does: a large batch takes its time.
 STALLED, SLOW = 60.0, 300.0
 RATE_SECONDS = 5.0  # a shorter span holds a batch or two, and says little
@@ -35,7 +35,7 @@ UNBOUND = Bounds()
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A row of the view `job_progress`: work items by state."""
+    """A row of the view `job_progress`: work items by state, and why the job itself failed."""
 
     job_id: int
     kind: JobKind
@@ -52,6 +52,7 @@ class Progress:
     first_finished_at: datetime | None
     last_finished_at: datetime | None
     lane: Lane
+    error: str | None
     seen_at: datetime
     workers_busy: bool
 
@@ -165,7 +166,8 @@ def failure_codes(connection: sa.Connection, job_id: int) -> dict[str, int]:
     query = sa.text(
         """
         SELECT code, count(*) AS failures FROM (
-            SELECT error_code AS code FROM work_items WHERE job_id = :job_id AND state = 'quarantined'
+            SELECT error_code AS code FROM work_items w WHERE job_id = :job_id AND state = 'quarantined'
+                AND EXISTS (SELECT FROM product_images pi WHERE pi.image_id = w.image_id)
             UNION ALL SELECT code FROM ingest_errors WHERE job_id = :job_id
             UNION ALL SELECT code FROM failures WHERE job_id = :job_id AND stage NOT IN ('process', 'ingest')
         ) failed GROUP BY 1 ORDER BY 2 DESC, 1

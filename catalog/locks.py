@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from psycopg2.errors import LockNotAvailable
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 
-_SCHEMA, _SWEEP, _UPLOADS, _SCHEDULES, _VERSIONS, _EXPORTS = range(7246645, 7246651)
+_SCHEMA, _SWEEP, _UPLOADS, _SCHEDULES, _VERSIONS, _EXPORTS, _INDEXES = range(7246645, 7246652)
 
 
 def hold_schema(connection: sa.Connection) -> None:
@@ -101,6 +101,11 @@ def turn(engine: sa.Engine, schedule: str) -> AbstractContextManager[Turn | None
 def exporting(engine: sa.Engine, place: str) -> AbstractContextManager[Turn | None]:
     """The right to export to `place`, until the block ends; None where another has it."""
     return _turn(engine, _named(_EXPORTS, place))
+
+
+def indexing(engine: sa.Engine) -> AbstractContextManager[Turn | None]:
+    """The right to make and drop indexes of vectors, until the block ends; None where another has it."""
+    return _turn(engine, _named(_INDEXES, "vectors"))
 
 
 def _named(lock: int, name: str) -> int:

@@ -25,6 +25,7 @@ WAIT = "5s"  # for ingests at work
 
 _MASK = re.compile(r"masks/(.+)@(\d{1,9})/(?:../../)?([0-9a-f]{64})\.png")  # masks of old lie in one folder
 _IMAGE = re.compile(r"images/../../([0-9a-f]{64})\.\w+")
+_THUMBNAIL = re.compile(r"thumbnails/\d+/../../([0-9a-f]{64})\.webp")  # made again when it is looked at
 
 
 class NoPhotosKnown(CatalogError):
@@ -33,7 +34,7 @@ class NoPhotosKnown(CatalogError):
 
 @dataclass
 class Orphans:
-    """What was found, by kind (`images`, `masks`, `models`), the first keys of it, and how many were deleted."""
+    """What was found, by kind (`images`, `masks`, `models`, `thumbnails`), its first keys, how many were deleted."""
 
     looked_at: int = 0
     found: Counter[str] = field(default_factory=Counter)
@@ -57,7 +58,7 @@ def collect(
         _refuse_an_empty_database(engine)
     total = Orphans()
     before = datetime.now(UTC) - older_than
-    for kind in ("images", "masks", "models"):
+    for kind in ("images", "masks", "models", "thumbnails"):
         for keys in _batches(store.list(f"{kind}/"), BATCH):
             total.looked_at += len(keys)
             _look(engine, store, kind, keys, before, delete, total)
@@ -118,12 +119,17 @@ def _refuse_an_empty_database(engine: sa.Engine) -> None:
 
 def _unnamed(connection: sa.Connection, kind: str, keys: Sequence[str]) -> list[str]:
     if kind == "images":
-        found = [(key, match[1]) for key in keys if (match := _IMAGE.fullmatch(key))]
-        parameters = {"keys": [key for key, _ in found], "hashes": [sha256 for _, sha256 in found]}
-        return list(connection.scalars(_IMAGES, parameters))
+        return list(connection.scalars(_IMAGES, _hashes(_IMAGE, keys)))
+    if kind == "thumbnails":
+        return list(connection.scalars(_THUMBNAILS, _hashes(_THUMBNAIL, keys)))
     if kind == "masks":
         return list(connection.scalars(_MASKS, _mask_parts(keys)))
     return list(connection.scalars(_MODELS, {"keys": list(keys)}))
+
+
+def _hashes(pattern: re.Pattern[str], keys: Sequence[str]) -> dict[str, list[str]]:
+    found = [match for key in keys if (match := pattern.fullmatch(key))]
+    return {"keys": [match[0] for match in found], "hashes": [match[1] for match in found]}
 
 
 def _mask_parts(keys: Sequence[str]) -> dict[str, list[str] | list[int]]:
@@ -142,6 +148,13 @@ _IMAGES = sa.text(
     """
     SELECT o.key FROM unnest(CAST(:keys AS text[]), CAST(:hashes AS text[])) o (key, sha256)
     WHERE NOT EXISTS (SELECT FROM images i WHERE i.sha256 = o.sha256 AND i.object_key = o.key)
+    """
+)
+
+_THUMBNAILS = sa.text(
+    """
+    SELECT o.key FROM unnest(CAST(:keys AS text[]), CAST(:hashes AS text[])) o (key, sha256)
+    WHERE NOT EXISTS (SELECT FROM images i WHERE i.sha256 = o.sha256)
     """
 )
 

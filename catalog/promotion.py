@@ -139,7 +139,8 @@ def _what_is_missing(version: Version, serving: Version, missing: Gaps) -> str:
     )
 
 
-# What the serving version could not do itself is no loss. A failure of a cancelled job is given up, to be planned anew.
+# What the serving version could not do itself is no loss, nor is a photo that no product shows any more. A failure of a
+# cancelled job is given up, to be planned anew.
 _GAPS = sa.text(
     """
     SELECT CASE WHEN w.state IN ('pending', 'leased', 'retry') THEN 'waiting'
@@ -152,6 +153,7 @@ _GAPS = sa.text(
     LEFT JOIN jobs j ON j.id = w.job_id
     WHERE s.model_version_id = :serving_id AND s.state IN ('done', 'pending', 'leased', 'retry')
       AND w.state IS DISTINCT FROM 'done'
+      AND EXISTS (SELECT FROM product_images pi WHERE pi.image_id = s.image_id)
     GROUP BY 1, 2
     """
 )

@@ -134,7 +134,7 @@ def _photos(connection: sa.Connection, product_id: int) -> tuple[Photo, ...]:
 
 _PRODUCT = sa.text(
     """
-    SELECT id AS product_id, sku, title, description, brand, category, price, currency, attributes
+    SELECT id AS product_id, sku, title, description, brand, category, trim_scale(price) AS price, currency, attributes
     FROM products WHERE sku = :sku
     """
 )

@@ -49,6 +49,7 @@ class Sources:
     ) -> None:
         places = (base, *roots)
         self._base = base if _in_bucket(base) else os.path.realpath(base)
+        self._written = base if _in_bucket(base) else os.path.abspath(base)  # noqa: PTH100
         self._prefixes = tuple(_folder(place) for place in places if _in_bucket(place))
         folders = [place for place in places if not _in_bucket(place)]
         self._real_roots = tuple(_folder(os.path.realpath(folder)) for folder in folders)
@@ -73,6 +74,18 @@ class Sources:
                 raise SourceError("outside_root", f"{shown(reference)} is absolute; write s3://bucket/key")
             return self._read_object(_folder(self._base) + reference)
         return self._read_file(reference)
+
+    def place(self, reference: str) -> str:
+        """The whole path or URL of a photo: another file there later is another photo in its place.
+
+        A path is taken as it is written, not as links lead: `current/1.jpg` stays the same place when `current` leads
+        to the folder of another day.
+        """
+        if _in_bucket(reference):
+            return reference
+        if _in_bucket(self._written):
+            return _folder(self._written) + reference
+        return os.path.normpath(os.path.join(self._written, reference))  # noqa: PTH118
 
     def _read_object(self, url: str) -> bytes:
         bucket, _, key = url.removeprefix("s3://").partition("/")

@@ -20,7 +20,7 @@ from workers.runtime import Runtime
 from workers.settings import Settings, settings
 
 PUBLISHED_AT = "published_at"  # header of a message: Postgres' time, ISO 8601
-RETRAIN, NIGHT = "tagmill.retrain", "tagmill.night"
+RETRAIN, NIGHT, READ = "tagmill.retrain", "tagmill.night", "tagmill.read_texts"
 VISIBILITY_TIMEOUT = 3600  # seconds until Redis hands an unacknowledged message to another worker
 
 
@@ -48,6 +48,7 @@ def configure(app: Celery, config: Settings) -> Celery:
         task_routes={
             "tagmill.sweep": {"queue": sweeps},
             NIGHT: {"queue": sweeps},
+            READ: {"queue": sweeps},
             RETRAIN: {"queue": train_queue(config)},
         },
         task_serializer="json",

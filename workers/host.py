@@ -19,8 +19,9 @@ from celery.signals import (
 
 from catalog import holds
 from catalog.ledger import LANES
+from catalog.search import indexing, vector_indexes
 from workers import due, metrics, tracing
-from workers.celery_app import NIGHT, RETRAIN, CeleryQueue, app, lane_queue, publisher
+from workers.celery_app import NIGHT, READ, RETRAIN, CeleryQueue, app, lane_queue, publisher
 from workers.logs import configure_logs
 from workers.nights import NIGHTS
 from workers.periodic import Periodic
@@ -39,6 +40,8 @@ DELIVERY_SECONDS, PRUNE_SECONDS = 2.0, 3600.0
 LAST_WORDS_SECONDS = 15.0  # in which a host that is drained tells webhooks of it
 TRAINER = "TAGMILL_TRAINER"  # set by `tagmill trainer` for its own process
 TAKE_UP_SECONDS = 300.0
+READ_SECONDS, READ_EXPIRES = 10.0, 60.0  # texts for search: asked for, and the message's life
+INDEX_SECONDS = 300.0
 
 _pulses: list[Pulse] = []
 _threads: list[Periodic] = []
@@ -69,6 +72,9 @@ def _start(sender: Any, **_: Any) -> None:
         _threads.append(
             Periodic("drain", DRAIN_POLL_SECONDS, lambda: _stop_when_drained(runtime, dispatcher))
         )
+    if not os.environ.get(TRAINER):
+        _threads.append(Periodic("texts", READ_SECONDS, lambda: _read_texts(runtime)))
+        _threads.append(Periodic("vector indexes", INDEX_SECONDS, lambda: _index_vectors(runtime)))
     take_up = _take_up_trainings if os.environ.get(TRAINER) else _take_up_nights
     _threads.append(Periodic("take up", TAKE_UP_SECONDS, lambda: take_up(runtime)))
     for thread in _threads:
@@ -114,6 +120,20 @@ def _take_up_nights(runtime: Runtime) -> None:
     for schedule in NIGHTS:
         for scheduled_for in due.left_behind(runtime, schedule):
             app.send_task(NIGHT, kwargs={"schedule": schedule, "scheduled_for": scheduled_for.isoformat()})
+
+
+def _read_texts(runtime: Runtime) -> None:
+    """Let one of the processes read what is new for search, a few seconds of each `READ_SECONDS`."""
+    with runtime.engine.connect() as connection:
+        waiting = indexing.is_waiting(connection)
+    if waiting:
+        app.send_task(READ, expires=READ_EXPIRES)
+
+
+def _index_vectors(runtime: Runtime) -> None:
+    """Postgres does the work; this thread waits for it."""
+    for made in vector_indexes.keep(runtime.engine):
+        log.info("vectors indexed", index=made.name, width=made.width)
 
 
 def _stop_when_drained(runtime: Runtime, dispatcher: Dispatcher) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shlex
 
-from catalog import holds, jobs, versions
+from catalog import failures, holds, jobs, versions
+from catalog.advice import FILE_AT_FAULT
 from catalog.failures import Group, Selection
 from workers.intake import publish_due
 from workers.runtime import Runtime
@@ -15,9 +16,11 @@ _MANIFESTS = 3
 def retry(runtime: Runtime, selection: Selection) -> int:
     """Try again what is selected; returns how many items. What belongs to a cancelled job stays.
 
-    Raises UnknownJob, JobInOtherState, UnknownModel, BadFilter.
+    Raises UnknownCode, UnknownJob, JobInOtherState, UnknownModel, BadFilter.
     """
     with runtime.engine.begin() as connection:
+        if selection.code is not None:
+            failures.check_code(connection, selection.code)
         if selection.job_id is not None:
             holds.check_may_retry(connection, selection.job_id)
         reopened = jobs.retry(
@@ -33,8 +36,10 @@ def retry(runtime: Runtime, selection: Selection) -> int:
 
 def commands(group: Group, selection: Selection) -> list[str]:
     """What takes up again the selected failures of a group, once they are mended; ready for a shell."""
-    found = [f"tagmill ingest {shlex.quote(place)}" for place in group.manifests[:_MANIFESTS]]
-    if "process" in group.stages:
+    of_file = group.code in FILE_AT_FAULT
+    manifests = group.manifests[:_MANIFESTS] if of_file or "ingest" in group.stages else ()
+    found = [f"tagmill ingest {shlex.quote(place)}" for place in manifests]
+    if "process" in group.stages and not of_file:
         found.append(shlex.join(["tagmill", "jobs", "retry", *_options(group, selection)]))
     return found
 

@@ -59,6 +59,10 @@ class Settings(BaseSettings):
         None, description="model weights and compiled networks; default: $TAGMILL_HOME/cache"
     )
 
+    text_model: Path | None = Field(
+        None, description="folder of a text embedder for search; default: that of tagmill[meaning]"
+    )
+
     retrain_recipe: str | None = Field(
         None, description="recipe that `tagmill trainer` trains by, a .yaml file"
     )
@@ -134,6 +138,7 @@ class Settings(BaseSettings):
     @field_validator(
         "api_keys",
         "otel_endpoint",
+        "text_model",
         "retrain_recipe",
         "retrain_at",
         "reprocess_at",

@@ -16,9 +16,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from catalog import rates
 from catalog.ledger import Lane
+from catalog.search import Meaning
 from models.errors import DeviceFailed
-from workers import due, tracing
-from workers.celery_app import NIGHT, RETRAIN, app, lane_queue, publisher
+from workers import due, reading, tracing
+from workers.celery_app import NIGHT, READ, RETRAIN, app, lane_queue, publisher
 from workers.device import check, device_of, worker_shape
 from workers.fetching import Fetcher
 from workers.lanes import GiveWay
@@ -36,6 +37,7 @@ log = structlog.get_logger()
 
 EXIT_DEVICE = 74  # EX_IOERR of sysexits.h
 UNFIT_SECONDS = 30.0
+READING_SECONDS = 4.0
 
 
 @app.task(name="tagmill.process_chunk")  # type: ignore[untyped-decorator]
@@ -92,6 +94,19 @@ def retrain_task(scheduled_for: str) -> None:
 def night_task(schedule: str, scheduled_for: str) -> None:
     """Do what a schedule asks. It is not `busy`: a manifest or a bucket may take hours."""
     due.run(runtime(), NIGHTS[schedule], datetime.fromisoformat(scheduled_for), pulse().ending)
+
+
+@app.task(name=READ)  # type: ignore[untyped-decorator]
+def read_task() -> None:
+    """Read some texts for search, for a few seconds: photos come first."""
+    torch.set_num_threads(worker_shape(settings()).threads)
+    reading.read(runtime(), text_embedder(), seconds=READING_SECONDS)
+
+
+@cache
+def text_embedder() -> Meaning | None:
+    """The text embedder of this process, loaded at its first text."""
+    return reading.meaning(settings())
 
 
 @cache

@@ -8,7 +8,7 @@ import numpy as np
 import sqlalchemy as sa
 
 from catalog.errors import BadQuery, UnknownSku
-from catalog.search import cursor, ranking, reasons, vectors
+from catalog.search import cursor, photos, ranking, reasons, vectors
 from catalog.search import words as texts
 from catalog.search.asking import Asked, ask
 from catalog.search.chosen import Where, where
@@ -82,14 +82,14 @@ def similar(
     product_id = connection.scalar(_PRODUCT, {"sku": sku})
     if product_id is None:
         raise UnknownSku(f"there is no product with the sku {sku!r}")
-    seen = connection.execute(_EMBEDDED, {"product_id": product_id}).first()
+    seen = photos.of_product(connection, product_id)
     if seen is None:
         return Page((), None)
-    vector = np.array(seen.embedding.strip("[]").split(","), np.float32)
+    version_id, vector = seen
     condition = where(chosen)
     others = Where(f"p.id <> :itself AND {condition.sql}", {**condition.parameters, "itself": product_id})
     question = cursor.mark(sku, chosen)
-    return _alike(connection, seen.model_version_id, vector, others, question, size, after)
+    return _alike(connection, version_id, vector, others, question, size, after)
 
 
 def _alike(
@@ -163,12 +163,3 @@ _SKU = (
 )
 
 _NEWEST = "SELECT p.id FROM products p WHERE p.id < :below AND {where} ORDER BY p.id DESC LIMIT :size"
-
-_EMBEDDED = sa.text(
-    """
-    SELECT e.model_version_id, e.embedding::text AS embedding FROM product_images pi
-    JOIN embeddings e ON e.image_id = pi.image_id
-    JOIN model_versions m ON m.id = e.model_version_id AND m.state = 'serving'
-    WHERE pi.product_id = :product_id ORDER BY m.on_ingest DESC, m.id, pi.position, pi.image_id LIMIT 1
-    """
-)

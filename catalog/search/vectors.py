@@ -67,8 +67,8 @@ _PHOTOS = """
     SELECT near.product_id, 1 - (e.embedding <=> CAST(:vector AS vector)) AS score FROM (
         SELECT pi.product_id, e.image_id FROM embeddings e
         JOIN product_images pi ON pi.image_id = e.image_id JOIN products p ON p.id = pi.product_id
-        WHERE e.model_version_id = :version_id AND {where}
+        WHERE e.model_version_id = CAST(:version_id AS bigint) AND {where}
         ORDER BY (CAST(e.embedding AS {half}) <=> CAST(:vector AS {half})) {exact} LIMIT :depth) near
-    JOIN embeddings e ON e.image_id = near.image_id AND e.model_version_id = :version_id
+    JOIN embeddings e ON e.image_id = near.image_id AND e.model_version_id = CAST(:version_id AS bigint)
     ORDER BY score DESC, near.product_id DESC
 """

@@ -45,10 +45,14 @@ class Image(Base):
 
 
 class ProductImage(Base):
-    """A photo of a product; `source` is where the manifest found it."""
+    """A photo of a product; `source` is where the manifest found it last."""
 
     __tablename__ = "product_images"
     product_id: Mapped[int] = mapped_column(sa.ForeignKey("products.id"), primary_key=True)
     image_id: Mapped[int] = mapped_column(sa.ForeignKey("images.id"), primary_key=True, index=True)
     position: Mapped[int] = mapped_column(sa.Integer, comment="0 is the product's main photo")
     source: Mapped[str]
+    place: Mapped[str | None] = mapped_column(
+        comment="the whole path or URL of source, by which a replaced file is told; null where it was taken in "
+        "before this was noted"
+    )

@@ -178,7 +178,7 @@ def test_a_job_that_gets_work_after_its_end_is_told_again(engine: sa.Engine) -> 
     product = ProductRow("A", None, None, None, None, None, None, None, {})
     photo = NewPhoto("a" * 64, b"", PhotoInfo("JPEG", 4, 4))
     with engine.begin() as connection:
-        accept(connection, job, [Taken(Row(1, product, ("a.jpg",)), (("a.jpg", photo),))], [version])
+        accept(connection, job, [Taken(Row(1, product, ("a.jpg",)), (("a.jpg", photo),))], [version], str)
     assert ledger.end_jobs() == 0
     (image,) = (image for (image,) in rows(engine, "SELECT id FROM images"))
     settle(engine, [image], stored(image, version))

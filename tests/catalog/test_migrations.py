@@ -49,7 +49,7 @@ CONTRACT = {
     "product_overrides": "sku product_id label accepted author created_at",
     "job_progress": (
         "job_id kind subject created_at state items pending leased retry done quarantined cancelled "
-        "first_finished_at last_finished_at lane"
+        "first_finished_at last_finished_at lane error"
     ),
     "failures": "stage job_id sku image_id sha256 source line code reason attempts models failed_at",
 }

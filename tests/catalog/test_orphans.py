@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from catalog import orphans
-from catalog.asset_store import S3AssetStore, image_key, mask_key
+from catalog.asset_store import S3AssetStore, image_key, mask_key, thumbnail_key
 from catalog.locks import uploading
 from catalog.orphans import NoPhotosKnown, Orphans, collect
 from tests.catalog.shop import add_images, add_version, execute, make_ledger, plan, rows, stored
@@ -44,6 +44,15 @@ def test_only_what_no_row_names_is_deleted(
     found = find(engine, store)
     assert (dict(found.found), found.deleted) == ({"images": 1, "models": 1}, 2)
     assert list(store.list()) == [image_key(photo[1], "PNG")]
+
+
+def test_thumbnails_go_with_their_photo(
+    engine: sa.Engine, store: S3AssetStore, photo: tuple[int, str]
+) -> None:
+    for sha256 in (photo[1], "ab" * 32):
+        store.put(thumbnail_key(sha256, 320), b"small", "image/webp")
+    assert find(engine, store).found == {"thumbnails": 1}
+    assert set(store.list("thumbnails/")) == {thumbnail_key(photo[1], 320)}
 
 
 def test_nothing_is_deleted_for_a_database_that_knows_no_photo(

@@ -17,7 +17,7 @@ COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 SECRETS = (
     *("POSTGRES_PASSWORD", "REDIS_PASSWORD", "S3_ACCESS_KEY", "S3_SECRET_KEY"),
-    *("FLOWER_BASIC_AUTH", "GRAFANA_PASSWORD"),
+    *("FLOWER_BASIC_AUTH", "GRAFANA_PASSWORD", "API_KEYS"),
 )
 DATA_SERVICES = ("postgres", "redis", "minio", "rustfs")
 
@@ -32,7 +32,7 @@ def test_fits_the_compose_specification() -> None:
 
 def test_has_every_part() -> None:
     assert set(SERVICES) == {
-        *(*DATA_SERVICES, "migrate", "worker", "worker-gpu", "trainer", "beat", "flower"),
+        *(*DATA_SERVICES, "migrate", "worker", "worker-gpu", "trainer", "beat", "flower", "web"),
         *("exporter", "prometheus", "grafana"),
     }
 

@@ -58,6 +58,8 @@ def failures(
     """
     runtime = Runtime(settings())
     with snapshot(runtime.engine) as connection:
+        if code is not None:
+            catalog_failures.check_code(connection, code)
         if job is not None:
             jobs.progress(connection, job_id=job)
         key = versions.find(connection, model).key if model else None

@@ -148,6 +148,8 @@ def _print(summary: Summary, report: ErrorReport, dry_run: bool) -> None:
         out.print(f"  products   {summary.products_new:,} new, {summary.products_changed:,} changed")
     out.print(f"  photos     {summary.photos_new:,} new, {summary.photos_known:,} known before")
     if not dry_run:
+        if summary.photos_replaced:
+            out.print(f"  replaced   {summary.photos_replaced:,} photos, by others in their places")
         out.print(f"  work       {summary.work_new:,} items (a photo for a model)")
     if report.count:
         causes = ", ".join(f"{count:,} {code}" for code, count in summary.errors.most_common())

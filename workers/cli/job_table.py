@@ -13,7 +13,14 @@ from rich.text import Text
 from catalog.jobs import Progress
 from workers.cli.console import duration, table
 
-COLOURS = {"paused": "yellow", "cancelling": "red", "cancelled": "dim", "finished": "dim", "running": "green"}
+COLOURS = {
+    "paused": "yellow",
+    "cancelling": "red",
+    "cancelled": "dim",
+    "failed": "red",
+    "finished": "dim",
+    "running": "green",
+}
 
 
 def jobs_table(progress: Sequence[Progress]) -> RenderableType:
@@ -32,7 +39,7 @@ def notes(progress: Sequence[Progress]) -> list[Text]:
     return [
         Text(f"job {p.job_id}: {told}", style)
         for p in progress
-        for told, style in ((_under_way(p), "dim"), (p.warning, "yellow"))
+        for told, style in ((_under_way(p), "dim"), (p.warning, "yellow"), (p.error, "red"))
         if told
     ]
 

@@ -31,6 +31,7 @@ from workers.cli import (
     plan,
     readers,
     schedule,
+    search,
     serve,
     services,
     status,
@@ -54,7 +55,8 @@ app = typer.Typer(
 )
 for module in (
     *(services, ingest, worker, status, top, jobs, failures, plan, schedule, doctor, models),
-    *(label, train, evaluate, trainer, export, readers, webhooks, backup, orphans, exporter, serve, demo),
+    *(search, label, train, evaluate, trainer, export, readers, webhooks, backup, orphans, exporter),
+    *(serve, demo),
 ):
     module.register(app)
 

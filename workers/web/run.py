@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import socket
+import threading
 from collections.abc import Callable
 
 import uvicorn
@@ -31,8 +32,11 @@ def listen(host: str, port: int) -> socket.socket:
 
 def run(runtime: Runtime, listening: socket.socket, on_ready: Callable[[], None]) -> None:
     """Serve until SIGTERM or Ctrl-C; requests that are under way are ended first."""
+    app = create_app(runtime)
+    # Meanwhile words are found by their letters: the first page does not wait for torch.
+    threading.Thread(target=app.state.web.load_meaning, name="meaning", daemon=True).start()
     config = uvicorn.Config(
-        create_app(runtime),
+        app,
         log_config=None,
         access_log=False,  # ours has no queries in it
         server_header=False,

@@ -6,8 +6,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
+import structlog
 from redis import Redis
 
+from catalog.search import Meaning
+from models.errors import WeightsError
 from workers.runtime import Runtime
 from workers.web.keys import Keys
 from workers.web.paces import Paces
@@ -16,7 +19,9 @@ from workers.web.sessions import Sessions
 from workers.web.templates import Templates
 
 if TYPE_CHECKING:
-    from workers.seeing import Eye
+    from workers.seeing import Seeing
+
+log = structlog.get_logger("workers.web")
 
 CONNECTIONS = 12
 STATEMENT_SECONDS = 10
@@ -37,6 +42,7 @@ class Web:
         self.redis = Redis.from_url(
             config.redis_url.get_secret_value(), socket_timeout=0.5, socket_connect_timeout=0.5
         )
+        self.meaning: Meaning | None = None
         self.paces = Paces(self.redis, config.queue, config.web_rate)
 
     @cached_property
@@ -44,11 +50,20 @@ class Web:
         return self.runtime.make_engine(pool_size=CONNECTIONS, max_overflow=0, options=_READ_ONLY)
 
     @cached_property
-    def eye(self) -> Eye:
-        """Sees photos to search by; torch is loaded for the first."""
-        from workers.seeing import Eye
+    def seeing(self) -> Seeing:
+        """Looks at photos to search by; torch is loaded for the first."""
+        from workers.seeing import Seeing
 
-        return Eye(self.runtime)
+        return Seeing(self.runtime)
+
+    def load_meaning(self) -> None:
+        """From here on words are searched for by what they mean, too, where a text embedder is installed."""
+        from workers.reading import meaning
+
+        try:
+            self.meaning = meaning(self.runtime.settings)
+        except WeightsError as error:
+            log.warning("no search by meaning", error=str(error))
 
     def close(self) -> None:
         """Give back what was opened."""

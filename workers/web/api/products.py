@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from catalog import product as catalog_product
-from catalog.product import Product
+from catalog import showing
+from catalog.showing import Product
 from workers.web.deps import Reading, Sku
 
 router = APIRouter(tags=["products"])
@@ -13,9 +13,8 @@ router = APIRouter(tags=["products"])
 
 @router.get("/products/{sku:path}")
 def product(sku: Sku, connection: Reading) -> Product:
-    """What the feed says of it; its photos; what serving models and people say of them.
+    """What the feed says of it; its photos with what serving models found in them; its tags, and who said so.
 
-    Boxes are in pixels of the original photo. Tags, detections, segments and facts name their photo by `image_id`, and
-    `/photos/{image_id}` is its file.
+    Boxes are in pixels of the original photo. `/photos/{image_id}` is a photo's file.
     """
-    return catalog_product.find(connection, sku)
+    return showing.product(connection, sku)

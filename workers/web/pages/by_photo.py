@@ -6,23 +6,21 @@ import re
 import secrets
 from dataclasses import dataclass
 from io import BytesIO
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
-import sqlalchemy as sa
 from fastapi import APIRouter, File, HTTPException, UploadFile
 from PIL import Image
 from redis.exceptions import RedisError
 from starlette.responses import RedirectResponse, Response
 
 from catalog.errors import BadQuery
+from catalog.search.meaning import Vector
+from models import predictions
 from models.decode import decode
 from models.photo import Sides
 from workers.web.deps import Here
 from workers.web.pages.asked import Box
 from workers.web.state import Web
-
-if TYPE_CHECKING:
-    from workers.seeing import Seen  # which loads torch
 
 router = APIRouter()
 
@@ -45,11 +43,9 @@ class Query:
     def url(self) -> str:
         return f"/by-photo/{self.token}"
 
-    def embedded(self, web: Web, connection: sa.Connection, box: Box | None) -> Seen:
-        """As a vector; of `box` alone, where one is drawn. Raises BadQuery where that lies beyond the photo."""
-        if box is not None and (box[0] >= self.width or box[1] >= self.height):
-            raise BadQuery(f"the box lies beyond the photo, which is {self.width} by {self.height} pixels here")
-        return web.eye.see(connection, self.data, box)
+    def embedded(self, web: Web, box: Box | None) -> tuple[int, Vector]:
+        """As `catalog.search.near` takes it; of `box` alone, where one is drawn. Raises BadBox."""
+        return web.seeing.embed_photo(self.data, box and predictions.Box(*box))
 
 
 @router.post("/by-photo")

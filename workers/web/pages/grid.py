@@ -78,13 +78,13 @@ def grid(request: Request, web: Here, connection: Reading, what: Annotated[Asked
 
 def _found(web: Web, connection: sa.Connection, what: Asked, query: Query | None) -> Page:
     if query is not None:
-        seen = query.embedded(web, connection, what.box)
-        return search.near(
-            connection, seen.version_id, seen.vector, what.chosen, size=SIZE, after=what.after
-        )
+        seen = query.embedded(web, what.box)
+        return search.near(connection, *seen, what.chosen, size=SIZE, after=what.after)
     if what.like:
         return search.similar(connection, what.like, what.chosen, size=SIZE, after=what.after)
-    return search.find(connection, what.words, what.chosen, size=SIZE, after=what.after)
+    return search.find(
+            connection, what.words, what.chosen, meaning=web.meaning, size=SIZE, after=what.after
+        )
 
 
 def _facet(facet: Facet, what: Asked) -> dict[str, Any]:
