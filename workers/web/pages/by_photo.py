@@ -27,6 +27,9 @@ router = APIRouter()
 SECONDS = 3600
 SIDE = 1024
 """Pixels of the longer side: embedders look at fewer."""
+Seen = tuple[int, Vector]
+"""The embedder's version id, and a photo as its unit vector."""
+
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{22}")
 
 
@@ -43,7 +46,7 @@ class Query:
     def url(self) -> str:
         return f"/by-photo/{self.token}"
 
-    def embedded(self, web: Web, box: Box | None) -> tuple[int, Vector]:
+    def embedded(self, web: Web, box: Box | None) -> Seen:
         """As `catalog.search.near` takes it; of `box` alone, where one is drawn. Raises BadBox."""
         return web.seeing.embed_photo(self.data, box and predictions.Box(*box))
 
@@ -69,7 +72,10 @@ def take(web: Here, file: Annotated[UploadFile, File()]) -> Response:
 def show(web: Here, token: str) -> Response:
     """The photo itself."""
     found = looked_at(web, token)
-    headers = {"cache-control": f"private, max-age={SECONDS}", "content-security-policy": "default-src 'none'; sandbox"}
+    headers = {
+        "cache-control": f"private, max-age={SECONDS}",
+        "content-security-policy": "default-src 'none'; sandbox",
+    }
     return Response(found.data, headers=headers, media_type="image/webp")
 
 

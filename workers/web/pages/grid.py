@@ -11,11 +11,12 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from catalog import search
-from catalog.errors import CatalogError, StoreError
+from catalog.errors import BadCursor, BadQuery, UnknownModel, UnknownSku
 from catalog.search.hits import Facet, Page
-from workers.web.deps import Here, Reading
+from models.errors import PhotoError
+from workers.web.deps import Here
 from workers.web.pages.asked import FACETS, PRICES, Asked, asked
-from workers.web.pages.by_photo import Query, looked_at
+from workers.web.pages.by_photo import Seen, looked_at
 from workers.web.state import Web
 
 router = APIRouter()
@@ -47,17 +48,20 @@ class Chip:
 
 
 @router.get("/")
-def grid(request: Request, web: Here, connection: Reading, what: Annotated[Asked, Depends(asked)]) -> Response:
+def grid(request: Request, web: Here, what: Annotated[Asked, Depends(asked)]) -> Response:
     """A page of products; for htmx that asks for more, tiles alone."""
     query, trouble, page = None, "", Page((), None)
+    facets: tuple[Facet, ...] = ()
+    more = what.after is not None and "hx-request" in request.headers
     try:
         query = looked_at(web, what.photo) if what.photo else None
-        page = _found(web, connection, what, query)
-    except StoreError:
-        raise
-    except CatalogError as error:
-        trouble = str(error)
-    if what.after and not trouble and "hx-request" in request.headers:
+        seen = query.embedded(web, what.box) if query else None
+        with web.engine.connect() as connection:  # not before: the photo is looked at behind others
+            page = _found(web, connection, what, seen)
+            facets = () if more else search.facets(connection, what.words, what.chosen)
+    except (BadQuery, BadCursor, UnknownSku, UnknownModel, PhotoError) as error:
+        trouble = error.sentence if isinstance(error, PhotoError) else str(error)
+    if more and not trouble:
         return web.templates.render(request, "tiles.html.j2", asked=what, page=page)
     return web.templates.render(
         request,
@@ -67,31 +71,24 @@ def grid(request: Request, web: Here, connection: Reading, what: Annotated[Asked
         page=page,
         query=query,
         trouble=trouble and trouble[:1].upper() + trouble[1:],
-        facets=[] if trouble else list(_facets(connection, what)),
+        facets=[_facet(facet, what) for facet in facets if facet.name in _TITLES],
+        prices={facet.name: facet.values[0].value for facet in facets if facet.name in PRICES},
         chips=list(_chips(what)),
         heading=_heading(what),
         nothing_at_all=not what.pairs() and not page.hits,
     )
 
 
-def _found(web: Web, connection: sa.Connection, what: Asked, query: Query | None) -> Page:
-    if query is not None:
-        seen = query.embedded(web, what.box)
+def _found(web: Web, connection: sa.Connection, what: Asked, seen: Seen | None) -> Page:
+    if seen is not None:
         return search.near(connection, *seen, what.chosen, size=SIZE, after=what.after)
     if what.like:
         return search.similar(connection, what.like, what.chosen, size=SIZE, after=what.after)
-    return search.find(
-            connection, what.words, what.chosen, meaning=web.meaning, size=SIZE, after=what.after
-        )
+    return search.find(connection, what.words, what.chosen, meaning=web.meaning, size=SIZE, after=what.after)
 
 
-def _facets(connection: sa.Connection, what: Asked) -> Iterator[dict[str, Any]]:
-    for facet in search.facets(connection, what.words, what.chosen):
-        yield {
-            "title": _TITLES[facet.name],
-            "complete": facet.complete,
-            "values": list(_values(facet, what)),
-        }
+def _facet(facet: Facet, what: Asked) -> dict[str, Any]:
+    return {"title": _TITLES[facet.name], "complete": facet.complete, "values": list(_values(facet, what))}
 
 
 def _values(facet: Facet, what: Asked) -> Iterator[dict[str, Any]]:

@@ -58,9 +58,7 @@ def act(
         return _shown(request, web, connection, number, trouble)
 
 
-def _shown(
-    request: Request, web: Web, connection: sa.Connection, number: int, trouble: str = ""
-) -> Response:
+def _shown(request: Request, web: Web, connection: sa.Connection, number: int, trouble: str = "") -> Response:
     (found,) = catalog_jobs.progress(connection, job_id=number)
     return web.templates.render(
         request,

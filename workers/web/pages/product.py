@@ -55,7 +55,9 @@ def _in_hand(found: Product, image_id: int | None) -> Photo | None:
     for photo in found.photos:
         if photo.image_id == image_id:
             return photo
-    raise HTTPException(404, f"photo {image_id} does not show {found.sku}; it may have been replaced meanwhile")
+    raise HTTPException(
+        404, f"photo {image_id} does not show {found.sku}; it may have been replaced meanwhile"
+    )
 
 
 def _alt(found: Product) -> str:

@@ -21,7 +21,11 @@ router = APIRouter()
 ITEMS, MANY = 24, 60
 KEYS = 9
 """Labels that are chosen by a digit."""
-TITLES = {Kind.UNCERTAIN: "Uncertain", Kind.DISAGREEING: "Photos disagree", Kind.MISMATCH: "Feed against photo"}
+TITLES = {
+    Kind.UNCERTAIN: "Uncertain",
+    Kind.DISAGREEING: "Photos disagree",
+    Kind.MISMATCH: "Feed against photo",
+}
 MOST_PRODUCTS = 200
 
 Mode = Literal["one", "many"]

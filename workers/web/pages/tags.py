@@ -37,7 +37,13 @@ def why(
 
 @router.post("/products/{sku:path}/tags")
 def say(
-    request: Request, sku: Sku, web: Here, writer: Writer, label: Label, decision: Annotated[Say, Form()], to: Label = ""
+    request: Request,
+    sku: Sku,
+    web: Here,
+    writer: Writer,
+    label: Label,
+    decision: Annotated[Say, Form()],
+    to: Label = "",
 ) -> Response:
     """Accept or reject a label, put another in its place, or take back what was said of it."""
     trouble = ""

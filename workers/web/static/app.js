@@ -24,8 +24,3 @@ document.addEventListener("click", (event) => {
 // Facets stand open beside the products, and are a drawer where there is no room for that.
 const drawer = document.querySelector("[data-facets]");
 if (drawer && matchMedia("(max-width: 900px)").matches) drawer.open = false;
-
-// A link within a summary is for those without scripts.
-document.addEventListener("click", (event) => {
-  if (event.target.closest(".why-link")) event.preventDefault();
-});

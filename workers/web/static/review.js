@@ -4,6 +4,7 @@ import { say } from "./toast.js";
 const review = document.querySelector("[data-review]");
 const items = review ? [...review.querySelectorAll("[data-item]")] : [];
 const waiting = review ? [...review.querySelectorAll("[data-go]")] : [];
+const film = review?.querySelector(".film");
 const help = document.querySelector("[data-keys]");
 const done = []; // { at, form } of what was decided here, the last one last
 let at = 0;
@@ -12,8 +13,8 @@ function show(next) {
   at = next;
   items.forEach((item, index) => { item.hidden = index !== at; });
   waiting.forEach((button, index) => {
-    button.toggleAttribute("aria-current", index === at);
-    if (index === at) button.scrollIntoView({ block: "nearest" });
+    if (index === at) button.setAttribute("aria-current", "true"); else button.removeAttribute("aria-current");
+    if (index === at) film.scrollLeft = button.offsetLeft - film.offsetLeft - film.clientWidth / 2 + button.offsetWidth / 2;
   });
   review.querySelector("[data-over]").hidden = at < items.length;
   const left = items.filter((item) => !item.dataset.done).length;
