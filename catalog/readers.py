@@ -25,6 +25,7 @@ VIEWS = (
     "product_segments",
     "product_embeddings",
     "product_facts",
+    "near_duplicate_groups",
     "product_results",
     "product_overrides",
     "serving_versions",

@@ -4,10 +4,11 @@
 """
 
 from catalog.tables.base import Base
+from catalog.tables.duplicates import ComparedPhoto, NearDuplicate
 from catalog.tables.outbox import Webhook, WebhookDelivery
 from catalog.tables.people import Override, Threshold
 from catalog.tables.products import Image, Product, ProductImage
-from catalog.tables.results import ClassificationRow, DetectionRow, EmbeddingRow, SegmentRow
+from catalog.tables.results import ClassificationRow, DetectionRow, EmbeddingRow, PhotoFactsRow, SegmentRow
 from catalog.tables.shoppers import Interaction
 from catalog.tables.work import (
     JOB_KINDS,
@@ -28,6 +29,7 @@ __all__ = [
     "Base",
     "ChunkRun",
     "ClassificationRow",
+    "ComparedPhoto",
     "DetectionRow",
     "EmbeddingRow",
     "Image",
@@ -35,6 +37,7 @@ __all__ = [
     "Interaction",
     "Job",
     "ModelVersion",
+    "NearDuplicate",
     "Override",
     "PhotoFactsRow",
     "Product",

@@ -31,6 +31,7 @@ CONTRACT = {
         "sku product_id image_id colour colour_hex colours sharpness exposure background product_share masked "
         "width height model model_version"
     ),
+    "near_duplicate_groups": "group_id sku product_id image_id similarity accepted",
     "product_details": (
         "sku product_id title description brand category price currency parent_sku attributes created_at updated_at"
     ),

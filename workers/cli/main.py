@@ -19,6 +19,7 @@ from workers.cli import (
     backup,
     demo,
     doctor,
+    duplicates,
     evaluate,
     export,
     exporter,
@@ -53,7 +54,20 @@ app = typer.Typer(
 )
 for module in (
     *(services, ingest, worker, status, top, jobs, failures, plan, schedule, doctor, models),
-    *(label, train, evaluate, trainer, export, readers, webhooks, backup, orphans, exporter, demo),
+    *(
+        label,
+        duplicates,
+        train,
+        evaluate,
+        trainer,
+        export,
+        readers,
+        webhooks,
+        backup,
+        orphans,
+        exporter,
+        demo,
+    ),
 ):
     module.register(app)
 
