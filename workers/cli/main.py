@@ -19,6 +19,7 @@ from workers.cli import (
     backup,
     demo,
     doctor,
+    duplicates,
     evaluate,
     export,
     exporter,
@@ -55,7 +56,20 @@ app = typer.Typer(
 )
 for module in (
     *(services, ingest, worker, status, top, jobs, failures, plan, schedule, doctor, models),
-    *(search, label, train, evaluate, trainer, export, readers, webhooks, backup, orphans, exporter),
+    *(
+        search,
+        label,
+        duplicates,
+        train,
+        evaluate,
+        trainer,
+        export,
+        readers,
+        webhooks,
+        backup,
+        orphans,
+        exporter,
+    ),
     *(serve, demo),
 ):
     module.register(app)
