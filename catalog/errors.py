@@ -99,6 +99,26 @@ class BadFilter(CatalogError):
     """Correct the condition; the message names it and shows what it may be."""
 
 
+class BadCursor(CatalogError):
+    """Search again from the first page: `after` is none that an answer to this question gave."""
+
+
+class UnknownSku(CatalogError):
+    """Correct the sku; `tagmill search` finds products by words, too."""
+
+
+class BadDecision(CatalogError):
+    """Correct the author, or what was to be decided, as the sentence says; nothing was written."""
+
+
+class BadThreshold(CatalogError):
+    """Correct the number, or name a classifier, as the sentence says; nothing was changed."""
+
+
+class TaxonomyError(CatalogError):
+    """Correct the file at the lines that the message names and load it again; the taxonomy is as it was."""
+
+
 class JobInOtherState(CatalogError):
     """Look at the job with `tagmill jobs show`: what was asked does not fit the state it is in."""
 

@@ -30,13 +30,17 @@ from workers.cli import (
     orphans,
     plan,
     readers,
+    review,
     schedule,
     services,
     status,
+    taxonomy,
+    thresholds,
     top,
     train,
     trainer,
     webhooks,
+    why,
     worker,
 )
 from workers.cli.console import OUTAGE, err, out
@@ -53,7 +57,23 @@ app = typer.Typer(
 )
 for module in (
     *(services, ingest, worker, status, top, jobs, failures, plan, schedule, doctor, models),
-    *(label, train, evaluate, trainer, export, readers, webhooks, backup, orphans, exporter, demo),
+    *(
+        label,
+        review,
+        why,
+        thresholds,
+        taxonomy,
+        train,
+        evaluate,
+        trainer,
+        export,
+        readers,
+        webhooks,
+        backup,
+        orphans,
+        exporter,
+        demo,
+    ),
 ):
     module.register(app)
 
