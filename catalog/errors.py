@@ -123,6 +123,18 @@ class UnknownCode(CatalogError):
     """Choose one of the failure codes that the sentence names; `tagmill failures` counts them."""
 
 
+class BadDecision(CatalogError):
+    """Correct the author, or what was to be decided, as the sentence says; nothing was written."""
+
+
+class BadThreshold(CatalogError):
+    """Correct the number, or name a classifier, as the sentence says; nothing was changed."""
+
+
+class TaxonomyError(CatalogError):
+    """Correct the file at the lines that the message names and load it again; the taxonomy is as it was."""
+
+
 class JobInOtherState(CatalogError):
     """Look at the job with `tagmill jobs show`: what was asked does not fit the state it is in."""
 

@@ -99,14 +99,14 @@ def parse(texts: Sequence[str]) -> Filter:
     return Filter(tuple(_condition(text) for text in texts))
 
 
-def _is_text(text: str) -> bool:
+def is_text(text: str) -> bool:
     """Whether Postgres takes it: no NUL, no bytes that were no UTF-8."""
     return not any(c == "\0" or "\ud800" <= c <= "\udfff" for c in text)
 
 
 def _condition(text: str) -> Condition:
     found = _FORM.fullmatch(text)
-    if not found or not _is_text(text):
+    if not found or not is_text(text):
         raise BadFilter(f"{text!r} is no condition: write FIELD, an operator and a value, {EXAMPLES}")
     field, operator, value = found["field"], found["operator"], found["value"]
     known = (*TEXTS, *NUMBERS, *TIMES)

@@ -72,7 +72,7 @@ def _take(engine: sa.Engine, batch: Sequence[Told | RowError], author: str, done
     with engine.begin() as connection:
         known = set(connection.scalars(_KNOWN, {"skus": [row.sku for row in told]}))
         good = [row for row in told if row.sku in known]
-        fresh = _upsert(connection, {(row.sku, row.label): row.accepted for row in good}, author)
+        fresh = upsert(connection, {(row.sku, row.label): row.accepted for row in good}, author)
     done.new += sum(fresh)
     done.changed += len(fresh) - sum(fresh)
     done.same += len(good) - len(fresh)
@@ -86,8 +86,8 @@ def _error(row: Told | RowError, known: Collection[str]) -> RowError | None:
     return None if row.sku in known else _unknown(row)
 
 
-def _upsert(connection: sa.Connection, words: Mapping[tuple[str, str], bool], author: str) -> list[bool]:
-    """For each word that was not known before: whether nothing at all was."""
+def upsert(connection: sa.Connection, words: Mapping[tuple[str, str], bool], author: str) -> list[bool]:
+    """Write words by (sku, label) on products that exist. For each that was not known: whether nothing at all was."""
     columns = {
         "skus": [sku for sku, _ in words],
         "labels": [label for _, label in words],

@@ -64,11 +64,11 @@ CREATE VIEW product_scores AS
 SELECT p.sku, p.id AS product_id, s.label, coalesce(s.score, 0)::real AS score,
        coalesce(own.threshold, general.threshold, 0.5)::real AS threshold, s.accepted,
        coalesce(s.agreeing, 0) AS agreeing, coalesce(s.support, 0)::real AS support,
-       coalesce(max(s.photos) OVER (PARTITION BY p.id, m.id), 0) AS photos, m.name AS model, m.version AS model_version
+       coalesce(s.photos, 0) AS photos, m.name AS model, m.version AS model_version
 FROM products p
 JOIN model_versions m ON m.state = 'serving' AND m.task = 'classify'
 CROSS JOIN LATERAL (
-    SELECT label, fused.score, fused.agreeing, fused.support, fused.photos, word.accepted
+    SELECT label, fused.score, fused.agreeing, fused.support, max(fused.photos) OVER () AS photos, word.accepted
     FROM (
         SELECT c.label, sum(photo.weight * photo.agreement * c.score) / photo.total AS score,
                count(*) FILTER (WHERE photo.vote = c.label) AS agreeing,
@@ -76,10 +76,11 @@ CROSS JOIN LATERAL (
         FROM (
             SELECT voter.*, sum(weight * agreement) OVER () AS total, count(*) OVER () AS photos
             FROM (
-                SELECT shot.*, sum(weight) OVER (PARTITION BY best) / sum(weight) OVER () AS agreement,
+                SELECT shot.*,
+                       sum(weight * score) OVER (PARTITION BY best) / sum(weight * score) OVER () AS agreement,
                        weight / sum(weight) OVER () AS share
                 FROM (
-                    SELECT pi.image_id, c.label AS best,
+                    SELECT pi.image_id, c.label AS best, greatest(c.score, 1e-6) AS score,
                            CASE WHEN c.score >= coalesce(own.threshold, general.threshold, 0.5) THEN c.label END AS vote,
                            CASE WHEN pi.position = 0 THEN 2 ELSE 1 END
                            * CASE f.background WHEN 'packshot' THEN 1.5 WHEN 'lifestyle' THEN 0.5 ELSE 1 END AS weight
@@ -117,12 +118,14 @@ CREATE VIEW product_verdicts AS
 SELECT p.sku, p.id AS product_id, v.label, CASE WHEN v.accepted THEN 1 ELSE v.score END::real AS score, v.threshold,
        v.accepted IS TRUE OR v.score >= v.threshold AS counts,
        CASE WHEN v.accepted THEN 'person' ELSE 'model' END AS origin, v.photos, v.agreeing,
-       v.votes - v.agreeing AS disagreeing, (v.voted - v.support)::real AS disagreement,
+       CASE WHEN v.sides > 1 THEN v.votes - v.agreeing ELSE 0 END AS disagreeing,
+       CASE WHEN v.sides > 1 THEN v.voted - v.support ELSE 0 END::real AS disagreement,
        m.name AS model, m.version AS model_version
 FROM products p
 JOIN model_versions m ON m.state = 'serving' AND m.task = 'classify'
 CROSS JOIN LATERAL (
-    SELECT s.*, (sum(s.agreeing) OVER ())::bigint AS votes, sum(s.support) OVER () AS voted
+    SELECT s.*, (sum(s.agreeing) OVER ())::bigint AS votes, sum(s.support) OVER () AS voted,
+           count(*) FILTER (WHERE s.agreeing > 0) OVER () AS sides
     FROM product_scores s
     WHERE s.product_id = p.id AND s.model = m.name AND s.accepted IS NOT FALSE
     ORDER BY s.accepted NULLS LAST, s.score DESC, s.label LIMIT 1
@@ -134,7 +137,7 @@ COMMENT ON COLUMN product_verdicts.counts IS 'Whether the score reaches the thre
 COMMENT ON COLUMN product_verdicts.origin IS 'model or person';
 COMMENT ON COLUMN product_verdicts.photos IS 'Photos of the product that the version has scored';
 COMMENT ON COLUMN product_verdicts.agreeing IS 'Photos whose best label it is, above its threshold';
-COMMENT ON COLUMN product_verdicts.disagreeing IS 'Photos whose best label, above its threshold, is another that nobody turned down';
+COMMENT ON COLUMN product_verdicts.disagreeing IS 'Photos whose best label is another, where photos show two labels or more above their thresholds';
 COMMENT ON COLUMN product_verdicts.disagreement IS 'Share of the photos'' weight that disagrees, 0 to 1; above 0 the photos disagree';
 
 CREATE VIEW product_categories AS
@@ -148,67 +151,68 @@ COMMENT ON COLUMN product_categories.names IS 'The category''s name by locale, s
 COMMENT ON COLUMN product_categories.origin IS 'model or person';
 
 -- What is no category of the taxonomy and no label is not compared. Colours are compared where the feed names some.
+-- IS TRUE keeps the list of categories one that is hashed once, not joined for each product.
 
 CREATE VIEW product_mismatches AS
-SELECT p.sku, p.id AS product_id, 'category' AS aspect, p.category AS feed, coalesce(t.category, v.label) AS photo, v.label,
-       CASE v.origin WHEN 'person' THEN 1 ELSE v.score - coalesce(rival.score, 0) END::real AS confidence, v.origin,
-       v.model, v.model_version
-FROM product_verdicts v
-JOIN products p ON p.id = v.product_id
-LEFT JOIN taxonomy t ON t.model_name = v.model AND t.label = v.label
-LEFT JOIN LATERAL (
-    SELECT max(s.score) AS score, bool_or(s.accepted) AS accepted
-    FROM product_scores s
-    LEFT JOIN taxonomy k ON k.model_name = s.model AND k.label = s.label
-    WHERE s.product_id = p.id AND s.model = v.model
-      AND plain_category(coalesce(k.category, s.label)) = plain_category(p.category)
-) rival ON true
-WHERE v.counts AND rival.accepted IS NOT TRUE
-  AND plain_category(p.category) <> plain_category(coalesce(t.category, v.label))
-  AND (v.model, plain_category(p.category)) IN (
-    SELECT m.name, plain_category(coalesce(k.category, l.label))
-    FROM model_versions m
-    CROSS JOIN unnest(m.labels) l (label)
-    LEFT JOIN taxonomy k ON k.model_name = m.name AND k.label = l.label
-    WHERE m.state = 'serving' AND m.task = 'classify')
-  AND NOT EXISTS (
-    SELECT FROM dismissed_mismatches d
-    WHERE d.product_id = p.id AND d.model_name = v.model AND d.feed = p.category
-      AND d.photo = coalesce(t.category, v.label))
-UNION ALL
-SELECT p.sku, p.id, 'colour', array_to_string(feed.colours, ', '), seen.colour, NULL, seen.share, 'model', m.name, m.version
+SELECT p.sku, p.id AS product_id, u.aspect, u.feed, u.photo, u.label, u.confidence::real AS confidence, u.origin, u.model,
+       u.model_version
 FROM products p
-JOIN model_versions m ON m.state = 'serving' AND m.task = 'describe'
 CROSS JOIN LATERAL (
-    SELECT colour_names(coalesce(
-        p.attributes ->> 'colour', p.attributes ->> 'color', replace(lower(p.title), lower(coalesce(p.brand, '')), '')
-    )) AS colours
-) feed
-CROSS JOIN LATERAL (
-    SELECT f.colour, (f.colours -> 0 ->> 'share')::real AS share
-    FROM product_images pi
-    JOIN photo_facts f ON f.image_id = pi.image_id AND f.model_version_id = m.id
-    WHERE pi.product_id = p.id ORDER BY pi.position, pi.image_id LIMIT 1
-) seen
-WHERE feed.colours <> '{}' AND feed.colours <> '{several}' AND colour_names(seen.colour) <> '{}'
-  AND NOT EXISTS (
-    SELECT FROM product_images pi
-    JOIN photo_facts f ON f.image_id = pi.image_id AND f.model_version_id = m.id
-    CROSS JOIN jsonb_array_elements(f.colours) part
-    CROSS JOIN unnest(colour_names(part ->> 'name')) shown (colour)
-    JOIN (VALUES
-        ('black', '{black,grey,blue,brown}'::text[]), ('grey', '{grey,black,white,beige,blue}'),
-        ('white', '{white,grey,beige}'), ('beige', '{beige,white,grey,brown,yellow,pink}'),
-        ('brown', '{brown,beige,black,red,orange}'), ('red', '{red,pink,orange,brown}'),
-        ('orange', '{orange,red,brown,yellow,pink}'), ('yellow', '{yellow,orange,beige,green}'),
-        ('green', '{green,blue,yellow}'), ('blue', '{blue,black,grey,green,purple}'),
-        ('purple', '{purple,blue,pink}'), ('pink', '{pink,red,orange,purple,beige}')
-    ) near (colour, colours) ON near.colour = shown.colour
-    WHERE pi.product_id = p.id AND (part ->> 'share')::real >= 0.05 AND near.colours && feed.colours)
-  AND NOT EXISTS (
+    SELECT 'category' AS aspect, p.category AS feed, coalesce(t.category, v.label) AS photo, v.label,
+           CASE v.origin WHEN 'person' THEN 1 ELSE v.score - coalesce(rival.score, 0) END AS confidence, v.origin,
+           v.model, v.model_version
+    FROM product_verdicts v
+    LEFT JOIN taxonomy t ON t.model_name = v.model AND t.label = v.label
+    LEFT JOIN LATERAL (
+        SELECT max(s.score) AS score, bool_or(s.accepted) AS accepted
+        FROM product_scores s
+        LEFT JOIN taxonomy k ON k.model_name = s.model AND k.label = s.label
+        WHERE s.product_id = p.id AND s.model = v.model
+          AND plain_category(coalesce(k.category, s.label)) = plain_category(p.category)
+    ) rival ON true
+    WHERE v.product_id = p.id AND v.counts AND rival.accepted IS NOT TRUE
+      AND plain_category(p.category) <> plain_category(coalesce(t.category, v.label))
+      AND ((v.model, plain_category(p.category)) IN (
+        SELECT m.name, plain_category(coalesce(k.category, l.label))
+        FROM model_versions m
+        CROSS JOIN unnest(m.labels) l (label)
+        LEFT JOIN taxonomy k ON k.model_name = m.name AND k.label = l.label
+        WHERE m.state = 'serving' AND m.task = 'classify')) IS TRUE
+    UNION ALL
+    SELECT 'colour', array_to_string(feed.colours, ', '), seen.colour, NULL, seen.share, 'model', m.name, m.version
+    FROM model_versions m
+    CROSS JOIN LATERAL (
+        SELECT colour_names(coalesce(
+            p.attributes ->> 'colour', p.attributes ->> 'color',
+            replace(lower(p.title), lower(coalesce(p.brand, '')), '')
+        )) AS colours
+    ) feed
+    CROSS JOIN LATERAL (
+        SELECT f.colour, (f.colours -> 0 ->> 'share')::float8 AS share
+        FROM product_images pi
+        JOIN photo_facts f ON f.image_id = pi.image_id AND f.model_version_id = m.id
+        WHERE pi.product_id = p.id ORDER BY pi.position, pi.image_id LIMIT 1
+    ) seen
+    WHERE m.state = 'serving' AND m.task = 'describe'
+      AND feed.colours <> '{}' AND NOT 'several' = ANY (feed.colours) AND colour_names(seen.colour) <> '{}'
+      AND NOT EXISTS (
+        SELECT FROM product_images pi
+        JOIN photo_facts f ON f.image_id = pi.image_id AND f.model_version_id = m.id
+        CROSS JOIN jsonb_array_elements(f.colours) part
+        CROSS JOIN unnest(colour_names(part ->> 'name')) shown (colour)
+        JOIN (VALUES
+            ('black', '{black,grey,blue,brown}'::text[]), ('grey', '{grey,black,white,beige,blue}'),
+            ('white', '{white,grey,beige}'), ('beige', '{beige,white,grey,brown,yellow,pink}'),
+            ('brown', '{brown,beige,black,red,orange}'), ('red', '{red,pink,orange,brown}'),
+            ('orange', '{orange,red,brown,yellow,pink}'), ('yellow', '{yellow,orange,beige,green}'),
+            ('green', '{green,blue,yellow}'), ('blue', '{blue,black,grey,green,purple}'),
+            ('purple', '{purple,blue,pink}'), ('pink', '{pink,red,orange,purple,beige}')
+        ) near (colour, colours) ON near.colour = shown.colour
+        WHERE pi.product_id = p.id AND (part ->> 'share')::float8 >= 0.05 AND near.colours && feed.colours)
+) u
+WHERE NOT EXISTS (
     SELECT FROM dismissed_mismatches d
-    WHERE d.product_id = p.id AND d.model_name = m.name AND d.feed = array_to_string(feed.colours, ', ')
-      AND d.photo = seen.colour);
+    WHERE d.product_id = p.id AND d.model_name = u.model AND d.feed = u.feed AND d.photo = u.photo);
 COMMENT ON VIEW product_mismatches IS 'Products of which feed and photos say different things, but for those a person dismissed';
 COMMENT ON COLUMN product_mismatches.aspect IS 'category or colour';
 COMMENT ON COLUMN product_mismatches.feed IS 'What the feed says: its category, or the colours it names';

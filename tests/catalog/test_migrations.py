@@ -39,9 +39,7 @@ CONTRACT = {
         "model model_version"
     ),
     "product_categories": "sku product_id category names label score origin model model_version",
-    "product_mismatches": (
-        "sku product_id aspect feed photo label confidence origin model model_version"
-    ),
+    "product_mismatches": ("sku product_id aspect feed photo label confidence origin model model_version"),
     "product_details": (
         "sku product_id title description brand category price currency parent_sku attributes created_at updated_at"
     ),

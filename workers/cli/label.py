@@ -15,7 +15,7 @@ from catalog.errors import LabelsError
 from catalog.label_import import Imported, every_word, import_labels
 from workers.cli.console import out, print_json
 from workers.cli.files import replacing
-from workers.cli.options import JsonFlag
+from workers.cli.options import AuthorOption, JsonFlag
 from workers.runtime import Runtime
 from workers.settings import settings
 
@@ -31,7 +31,7 @@ def register(app: typer.Typer) -> None:
 @label.command("import")
 def import_(
     file: Annotated[Path, typer.Argument(help="A CSV file with columns sku, label and perhaps accepted.")],
-    author: Annotated[str, typer.Option(help="Whose word it is.")],
+    author: AuthorOption,
     as_json: JsonFlag = False,
 ) -> None:
     """Take people's labels in: they beat every model at once, survive reprocessing, and teach.

@@ -30,15 +30,19 @@ from workers.cli import (
     orphans,
     plan,
     readers,
+    review,
     schedule,
     search,
     serve,
     services,
     status,
+    taxonomy,
+    thresholds,
     top,
     train,
     trainer,
     webhooks,
+    why,
     worker,
 )
 from workers.cli.console import OUTAGE, err, out
@@ -55,8 +59,8 @@ app = typer.Typer(
 )
 for module in (
     *(services, ingest, worker, status, top, jobs, failures, plan, schedule, doctor, models),
-    *(search, label, train, evaluate, trainer, export, readers, webhooks, backup, orphans, exporter),
-    *(serve, demo),
+    *(search, label, review, why, thresholds, taxonomy, train, evaluate, trainer, export, readers),
+    *(webhooks, backup, orphans, exporter, serve, demo),
 ):
     module.register(app)
 

@@ -28,6 +28,7 @@ WhereOption = Annotated[
         "'title~summer' or 'attributes.season=SS26'; repeatable, all must hold.",
     ),
 ]
+AuthorOption = Annotated[str, typer.Option(help="Whose word it is.")]
 FreshFlag = Annotated[
     bool, typer.Option("--fresh", help="Somebody waits for these photos: they go before all other work.")
 ]

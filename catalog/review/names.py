@@ -1,0 +1,60 @@
+"""Skus, labels and authors as people type them: what is there, or a sentence that says it is not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import sqlalchemy as sa
+
+from catalog.errors import BadDecision, UnknownLabel, UnknownSku
+from catalog.filters import is_text
+from catalog.manifests.cells import BadCell, one_line
+from catalog.manifests.rows import shown
+
+LONGEST_AUTHOR = 200
+
+
+def product_ids(connection: sa.Connection, skus: Iterable[str]) -> dict[str, int]:
+    """The number of each product. Raises UnknownSku, which names the first that is none."""
+    wanted = list(dict.fromkeys(skus))
+    usable = [sku for sku in wanted if is_text(sku)]
+    found = {row.sku: row.id for row in connection.execute(_PRODUCTS, {"skus": usable})}
+    for sku in wanted:
+        if sku not in found:
+            raise UnknownSku(f"there is no product {shown(sku)!r}; ingest it first, or correct the sku")
+    return found
+
+
+def check_labels(connection: sa.Connection, labels: Iterable[str]) -> None:
+    """Raises UnknownLabel, which names the first that no model gives and no person has used."""
+    wanted = list(dict.fromkeys(labels))
+    usable = [label for label in wanted if is_text(label)]
+    known = set(connection.scalars(_LABELS, {"labels": usable}))
+    for label in wanted:
+        if label not in known:
+            raise UnknownLabel(
+                f"no model gives the label {shown(label)!r} and nobody has used it; `tagmill models show` lists "
+                "a model's labels, and `tagmill label import` takes new ones"
+            )
+
+
+def check_author(author: str) -> str:
+    """One line without outer spaces. Raises BadDecision."""
+    try:
+        plain = one_line(author, "author", LONGEST_AUTHOR)
+    except BadCell as bad:
+        raise BadDecision(bad.reason) from None
+    if plain is None:
+        raise BadDecision("there is no author: say whose word it is")
+    return plain
+
+
+_PRODUCTS = sa.text("SELECT sku, id FROM products WHERE sku = ANY(:skus)")
+
+_LABELS = sa.text(
+    """
+    SELECT wanted.label FROM unnest(CAST(:labels AS text[])) wanted (label)
+    WHERE EXISTS (SELECT FROM model_versions m WHERE wanted.label = ANY(m.labels))
+       OR EXISTS (SELECT FROM overrides o WHERE o.label = wanted.label)
+    """
+)
