@@ -30,8 +30,10 @@ from workers.cli import (
     orphans,
     plan,
     readers,
+    recommend,
     schedule,
     services,
+    shoppers,
     status,
     top,
     train,
@@ -53,7 +55,21 @@ app = typer.Typer(
 )
 for module in (
     *(services, ingest, worker, status, top, jobs, failures, plan, schedule, doctor, models),
-    *(label, train, evaluate, trainer, export, readers, webhooks, backup, orphans, exporter, demo),
+    *(
+        shoppers,
+        recommend,
+        label,
+        train,
+        evaluate,
+        trainer,
+        export,
+        readers,
+        webhooks,
+        backup,
+        orphans,
+        exporter,
+        demo,
+    ),
 ):
     module.register(app)
 
