@@ -1,7 +1,7 @@
 """All figures: `python -m benchmarks [--quick]`, or `make bench`. Prints a table, writes JSON and a plot.
 
-Each file can be run alone: throughput, stages, startup, ingest, ledger, sql, search, lanes, forecasts, endurance,
-masks, protection.
+Each file can be run alone: throughput, stages, startup, ingest, ledger, sql, search, recommend, lanes, forecasts,
+endurance, masks, protection.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from benchmarks import (
     lanes,
     ledger,
     masks,
+    recommend,
     search,
     sql,
     stages,
@@ -42,6 +43,7 @@ PARTS = {
     "ledger": ledger.measure,
     "sql": sql.measure,
     "search": search.measure,
+    "recommend": recommend.measure,
     "lanes": lanes.measure,
     "forecasts": forecasts.measure,
     "endurance": endurance.measure,

@@ -30,11 +30,13 @@ from workers.cli import (
     orphans,
     plan,
     readers,
+    recommend,
     review,
     schedule,
     search,
     serve,
     services,
+    shoppers,
     status,
     taxonomy,
     thresholds,
@@ -59,8 +61,8 @@ app = typer.Typer(
 )
 for module in (
     *(services, ingest, worker, status, top, jobs, failures, plan, schedule, doctor, models),
-    *(search, label, review, why, thresholds, taxonomy, train, evaluate, trainer, export, readers),
-    *(webhooks, backup, orphans, exporter, serve, demo),
+    *(search, shoppers, recommend, label, review, why, thresholds, taxonomy, train, evaluate, trainer),
+    *(export, readers, webhooks, backup, orphans, exporter, serve, demo),
 ):
     module.register(app)
 
