@@ -6,6 +6,7 @@ manual under COPY, "Binary Format".
 
 from __future__ import annotations
 
+import json
 import struct
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from io import BytesIO
@@ -15,6 +16,7 @@ import numpy as np
 import psycopg2
 import sqlalchemy as sa
 from pgvector.sqlalchemy import Vector
+from sqlalchemy.dialects.postgresql import JSONB
 
 Field = Callable[[Any], bytes]
 
@@ -76,10 +78,17 @@ def _vector(value: np.typing.NDArray[np.float32]) -> bytes:
     return struct.pack(">iHH", len(data) + 4, len(value), 0) + data
 
 
+def _jsonb(value: Any) -> bytes:
+    data = b"\x01" + json.dumps(value, ensure_ascii=False).encode()  # the version of the form, then text
+    return struct.pack(">i", len(data)) + data
+
+
 _FIELDS: dict[type, Field] = {
     sa.SmallInteger: _packed("h"),
     sa.BigInteger: _packed("q"),
     sa.REAL: _packed("f"),
     sa.Text: _text,
+    sa.Boolean: _packed("?"),
+    JSONB: _jsonb,
     Vector: _vector,
 }

@@ -104,6 +104,10 @@ def pair(connection: sa.Connection, first: str, second: str | None) -> Pair:
         raise NotComparable(
             f"{old.key} is there to {old.task}, {new.key} to {new.task}; compare like with like"
         )
+    if old.task == "describe":
+        raise NotComparable(
+            f"{new.key} measures photos and gives no labels; compare the rows of both in `photo_facts`"
+        )
     return Pair(old, new)
 
 

@@ -151,6 +151,18 @@ class UnknownJob(CatalogError):
     """Choose one of the jobs that `tagmill status` shows."""
 
 
+class NothingToCompare(CatalogError):
+    """Add or promote a model that gives facts, and one that embeds; then near-duplicates can be looked for."""
+
+
+class UnknownGroup(CatalogError):
+    """Choose one of the groups, and of its photos, that `tagmill duplicates list` shows."""
+
+
+class BadAuthor(CatalogError):
+    """Say whose word it is, by a name of printable characters."""
+
+
 class UnknownWebhook(CatalogError):
     """Choose one of the webhooks that `tagmill webhooks list` shows."""
 

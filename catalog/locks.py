@@ -12,6 +12,7 @@ from psycopg2.errors import LockNotAvailable
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 
 _SCHEMA, _SWEEP, _UPLOADS, _SCHEDULES, _VERSIONS, _EXPORTS, _INDEXES = range(7246645, 7246652)
+_DUPLICATES = 7246660
 
 
 def hold_schema(connection: sa.Connection) -> None:
@@ -28,6 +29,11 @@ def hold_sweeps(connection: sa.Connection) -> None:
     """No sweep of any worker until the transaction ends, however long that takes."""
     may_last(connection)
     connection.execute(sa.text(f"SELECT pg_advisory_xact_lock({_SWEEP})"))
+
+
+def hold_duplicates(connection: sa.Connection) -> None:
+    """Nobody else changes which photos are near-duplicates until the transaction ends; waits for whoever does."""
+    connection.execute(sa.text(f"SELECT pg_advisory_xact_lock({_DUPLICATES})"))
 
 
 def versions_stay(connection: sa.Connection) -> None:

@@ -29,6 +29,7 @@ VIEWS = (
     "product_verdicts",
     "product_categories",
     "product_mismatches",
+    "near_duplicate_groups",
     "product_results",
     "product_overrides",
     "serving_versions",

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import Any, cast
 
 import sqlalchemy as sa
 
 from catalog.copying import copy
 from catalog.outcomes import Stored
-from catalog.tables import Base, ClassificationRow, DetectionRow, EmbeddingRow, SegmentRow
-from models.predictions import Box, Classification, Detections, Embedding, Segmentation
+from catalog.tables import Base, ClassificationRow, DetectionRow, EmbeddingRow, PhotoFactsRow, SegmentRow
+from models.predictions import Box, Classification, Detections, Embedding, Facts, Segmentation
 
 Row = dict[str, Any]
 Rows = list[tuple[type[Base], Row]]
@@ -56,6 +57,23 @@ def rows_of(result: Stored) -> Rows:
             ]
         case Embedding(vector):
             return [(EmbeddingRow, {"embedding": vector})]
+        case Facts() as facts:
+            return [(PhotoFactsRow, _facts(facts))]
+
+
+def _facts(facts: Facts) -> Row:
+    first = facts.colours[0]
+    return {
+        "colour": first.name,
+        "colour_hex": first.hex,
+        "colours": [asdict(colour) for colour in facts.colours],
+        "sharpness": facts.sharpness,
+        "exposure": facts.exposure,
+        "background": facts.background,
+        "product_share": facts.product_share,
+        "masked": facts.masked,
+        "perceptual_hash": facts.perceptual_hash,
+    }
 
 
 def _edges(box: Box) -> Row:

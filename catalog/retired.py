@@ -18,7 +18,7 @@ from catalog.asset_store import AssetStore, mask_keys
 from catalog.versions import Version
 
 BATCH, THREADS = 500, 8
-RESULTS = ("classifications", "detections", "segments", "embeddings")
+RESULTS = ("classifications", "detections", "segments", "embeddings", "photo_facts")
 
 
 @dataclass

@@ -3,7 +3,8 @@
 A network's `forward` takes a normalised float32 batch (N, 3, H, W) and returns a dict by task: "classify"
 logits (N, labels); "segment" logits (N, 1 + labels, h, w) over the input, channel 0 background; "embed" (N,
 width); "detect" a list of N dicts with boxes (k, 4) left, top, right, bottom in input pixels, scores (k,)
-and labels (k,) int64, indices into the spec's labels.
+and labels (k,) int64, indices into the spec's labels. `tagmill:facts` alone is no network: its module is a table, and
+`models.facts.describer` computes with it.
 """
 
 from __future__ import annotations
@@ -85,6 +86,11 @@ def _tagmill(name: str, specs: Sequence[ModelSpec]) -> Draft:
     if name == "ssdlite":
         _check_task(specs, ("detect",))
         return ssdlite_draft(specs[0])
+    if name == "facts":
+        from models.facts.colours import ColourTable
+
+        _check_task(specs, ("describe",))
+        return whole(ColourTable())
     # Imported here: the starter pack is no burden to those who do not use it.
     if name == "u2netp":
         from models.starter.u2netp import u2netp_network
@@ -93,6 +99,7 @@ def _tagmill(name: str, specs: Sequence[ModelSpec]) -> Draft:
         return whole(u2netp_network(specs[0].labels))
     from models.starter.network import starter_network
 
+    _check_task(specs, ("classify", "detect", "segment", "embed"))
     named = [spec.labels for spec in specs if spec.task in ("classify", "detect")]
     if any(len(labels) != len(named[0]) for labels in named):
         raise BuilderError(f"{specs[0].builder}: all heads need the same number of labels")

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from models.errors import UnusableOutput
+from models.errors import SpecError, UnusableOutput
 from models.geometry import Placement
 from models.masks import segmentation
 from models.predictions import Box, Classification, Detection, Detections, Embedding, Prediction, Score, Task
@@ -33,6 +33,8 @@ def answers(spec: ModelSpec, raw: Mapping[Task, Any], placements: Sequence[Place
             return segmentations(spec, found, placements)
         case "embed":
             return embeddings(spec, found)
+        case "describe":
+            raise SpecError(f"{spec.key} is no network; load it with `load_predictors`")
 
 
 def classifications(spec: ModelSpec, logits: Tensor) -> list[Answer]:

@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from models.runs import Runs
 
-Task = Literal["classify", "detect", "segment", "embed"]
+Task = Literal["classify", "detect", "segment", "embed", "describe"]
+Background = Literal["packshot", "lifestyle"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,4 +97,32 @@ class Embedding:
     vector: npt.NDArray[np.float32]
 
 
-Prediction = Classification | Detections | Segmentation | Embedding
+@dataclass(frozen=True, slots=True)
+class Colour:
+    """A named colour; `hex` (#rrggbb) is the mean of its pixels, `share` of the product is 0 to 1."""
+
+    name: str
+    hex: str
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is measured of a photo.
+
+    `colours` are the product's, largest first, at least one. `sharpness` is 0 blurred to 1 sharp, `exposure` -1 too
+    dark to 1 too bright, `product_share` of the photo 0 to 1. `masked`: whether a mask told the product apart, or only
+    the ground's colour. `perceptual_hash` is a signed 64-bit integer that differs in few bits for photos that look the
+    same.
+    """
+
+    colours: tuple[Colour, ...]
+    sharpness: float
+    exposure: float
+    background: Background
+    product_share: float
+    masked: bool
+    perceptual_hash: int
+
+
+Prediction = Classification | Detections | Segmentation | Embedding | Facts

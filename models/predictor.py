@@ -13,6 +13,7 @@ from models.builders import make_draft, may_share
 from models.decode import Photo
 from models.engine import Engine
 from models.errors import PhotoError, SpecError, UnusableOutput, WeightsError
+from models.facts.colours import ColourTable
 from models.geometry import Placement, place
 from models.photo import Sides
 from models.postprocess import Answer, answers, unusable, usable
@@ -160,7 +161,12 @@ def _load(
     if not draft.filled:
         path = weights_paths[spec.weights]
         fill(draft, read_state(path, spec.sha256), f"{spec.key}: {path.name}")
-    return Predictor(specs, draft.finish(), device)
+    network = draft.finish()
+    if isinstance(network, ColourTable):
+        from models.facts.describer import Describer  # it builds on what is here
+
+        return Describer(specs, network)
+    return Predictor(specs, network, device)
 
 
 def _chunks(placements: Sequence[Placement], size: int) -> Iterator[list[int]]:

@@ -28,6 +28,11 @@ def make_batch(photos: Sequence[Photo], placements: Sequence[Placement], how: Pr
     return batch
 
 
+def scaled(photo: Photo, place: Placement, how: Preprocessing) -> Tensor:
+    """The photo in the size of its placement, and nothing around it: uint8 (3, height, width)."""
+    return _resize(_tensor(photo), place.height, place.width, how)
+
+
 def normalise(batch: Tensor, how: Preprocessing) -> Tensor:
     """uint8 (N, 3, H, W) to float32: (value / 255 - mean) / std, on the batch's device, in its layout."""
     std = torch.tensor(how.std, device=batch.device).view(1, 3, 1, 1)

@@ -20,7 +20,9 @@ STRIDE = 32
 """Networks halve their input up to five times; sides that are multiples of this divide evenly."""
 
 TORCHVISION = "torchvision:"
-BUILDER = r"^(torchvision:[a-z0-9_]+|smp:[A-Za-z0-9]+|tagmill:(starter|u2netp|ssdlite))$"
+UNLABELLED: tuple[Task, ...] = ("embed", "describe")
+"""Tasks whose answers have no labels."""
+BUILDER = r"^(torchvision:[a-z0-9_]+|smp:[A-Za-z0-9]+|tagmill:(starter|u2netp|ssdlite|facts))$"
 NAME = r"^[a-z0-9][a-z0-9._-]{0,62}$"
 _FROZEN = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -113,7 +115,7 @@ class ModelSpec(BaseModel):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if self.task != "embed":
+        if self.task not in UNLABELLED:
             self._check_labels()
         if self.sha256 is None and not self.weights.startswith(TORCHVISION):
             raise ValueError("sha256 of the weights file is needed: `sha256sum FILE` prints it")

@@ -4,6 +4,7 @@
 """
 
 from catalog.tables.base import Base
+from catalog.tables.duplicates import ComparedPhoto, NearDuplicate
 from catalog.tables.outbox import Webhook, WebhookDelivery
 from catalog.tables.people import DismissedMismatch, Override, TaxonomyRule, Threshold
 from catalog.tables.products import Image, Product, ProductImage
@@ -30,6 +31,7 @@ __all__ = [
     "CategoryPair",
     "ChunkRun",
     "ClassificationRow",
+    "ComparedPhoto",
     "DetectionRow",
     "DismissedMismatch",
     "EmbeddingRow",
@@ -40,6 +42,7 @@ __all__ = [
     "KnownWord",
     "LabelText",
     "ModelVersion",
+    "NearDuplicate",
     "Override",
     "PhotoFactsRow",
     "Product",

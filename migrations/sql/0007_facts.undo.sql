@@ -1,3 +1,6 @@
+DROP VIEW near_duplicate_groups;
+DROP TABLE near_duplicates;
+DROP TABLE compared_photos;
 DROP VIEW product_facts;
 DROP TABLE photo_facts;
 DELETE FROM work_items USING model_versions v WHERE v.id = work_items.model_version_id AND v.task = 'describe';

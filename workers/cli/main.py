@@ -19,6 +19,7 @@ from workers.cli import (
     backup,
     demo,
     doctor,
+    duplicates,
     evaluate,
     export,
     exporter,
@@ -61,8 +62,8 @@ app = typer.Typer(
 )
 for module in (
     *(services, ingest, worker, status, top, jobs, failures, plan, schedule, doctor, models),
-    *(search, shoppers, recommend, label, review, why, thresholds, taxonomy, train, evaluate, trainer),
-    *(export, readers, webhooks, backup, orphans, exporter, serve, demo),
+    *(search, duplicates, shoppers, recommend, label, review, why, thresholds, taxonomy),
+    *(train, evaluate, trainer, export, readers, webhooks, backup, orphans, exporter, serve, demo),
 ):
     module.register(app)
 

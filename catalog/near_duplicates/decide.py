@@ -1,0 +1,55 @@
+"""People's word on groups of near-duplicates. It survives every later run."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import sqlalchemy as sa
+
+from catalog import locks
+from catalog.errors import BadAuthor, UnknownGroup
+from catalog.near_duplicates.regroup import regroup
+
+Verdict = Literal["accepted", "rejected"]
+LARGEST = 2**63 - 1
+LONGEST_AUTHOR = 200
+
+
+def decide(
+    connection: sa.Connection, group: int, verdict: Verdict, author: str, *, photo: int | None = None
+) -> int:
+    """Set the verdict on the undecided pairs of a group, or on all pairs of one of its photos; how many that are.
+
+    A photo whose pairs are all rejected leaves the group. Raises UnknownGroup, BadAuthor.
+    """
+    _check_author(author)
+    locks.hold_duplicates(connection)
+    there = {"group": group, "photo": photo}
+    if max(group, photo or 0) > LARGEST or not connection.scalar(_THERE, there):
+        of = "" if photo is None else f" with the photo {photo}"
+        raise UnknownGroup(f"there is no group {group}{of}; `tagmill duplicates list` shows those there are")
+    decided = connection.execute(_DECIDE, {**there, "verdict": verdict, "author": author}).all()
+    regroup(connection, [photo for pair in decided for photo in pair])
+    return len(decided)
+
+
+def _check_author(author: str) -> None:
+    if not (author.strip() and author.isprintable() and len(author) <= LONGEST_AUTHOR):
+        raise BadAuthor(
+            f"{author[:40]!r} names nobody: write whose word it is, in 1 to {LONGEST_AUTHOR} characters"
+        )
+
+
+_MEANT = (
+    "group_id = :group AND (CAST(:photo AS bigint) IS NULL OR CAST(:photo AS bigint) IN (image_id, other_id))"
+)
+
+_THERE = sa.text(f"SELECT EXISTS (SELECT FROM near_duplicates WHERE {_MEANT})")
+
+_DECIDE = sa.text(
+    f"""
+    UPDATE near_duplicates SET verdict = :verdict, author = :author, decided_at = now()
+    WHERE {_MEANT} AND (verdict IS NULL OR CAST(:photo AS bigint) IS NOT NULL)
+    RETURNING image_id, other_id
+    """
+)

@@ -1,0 +1,95 @@
+"""Groups of near-duplicates as people look at them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Literal
+
+import sqlalchemy as sa
+
+State = Literal["open", "accepted", "rejected"]
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A photo of a group; `skus` are of the products that show it."""
+
+    image_id: int
+    object_key: str
+    width: int
+    height: int
+    skus: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Photos that look the same. `distance` and `similarity` are of its least alike pair."""
+
+    group_id: int
+    distance: int
+    similarity: float
+    members: tuple[Member, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Grouped:
+    """Some groups by their numbers; `after` is where the next page begins, None on the last."""
+
+    groups: tuple[Group, ...]
+    after: int | None
+
+
+def groups(connection: sa.Connection, state: State, *, size: int = 20, after: int = 0) -> Grouped:
+    """Groups with pairs in this state, open ones being those that nobody decided, behind the group `after`."""
+    parameters = {"after": after, "limit": size + 1}
+    found = connection.execute(_GROUPS[state], parameters).all()
+    shown = found[:size]
+    members = _members(connection, [photo for row in shown for photo in row.photos])
+    made = tuple(
+        Group(
+            row.group_id,
+            row.distance,
+            row.similarity,
+            tuple(members[photo] for photo in sorted({*row.photos})),
+        )
+        for row in shown
+    )
+    return Grouped(made, shown[-1].group_id if len(found) > size else None)
+
+
+def _members(connection: sa.Connection, photos: list[int]) -> dict[int, Member]:
+    skus: defaultdict[int, list[str]] = defaultdict(list)
+    rows = connection.execute(_MEMBERS, {"photos": sorted({*photos})}).all()
+    for row in rows:
+        if row.sku is not None:
+            skus[row.id].append(row.sku)
+    return {
+        row.id: Member(row.id, row.object_key, row.width, row.height, tuple(skus[row.id])) for row in rows
+    }
+
+
+def _statement(verdict: str) -> sa.TextClause:
+    return sa.text(
+        f"""
+        SELECT group_id, max(distance) AS distance, min(similarity) AS similarity,
+               array_agg(image_id) || array_agg(other_id) AS photos
+        FROM near_duplicates WHERE verdict {verdict} AND group_id > :after
+        GROUP BY group_id ORDER BY group_id LIMIT :limit
+        """
+    )
+
+
+_GROUPS = {
+    "open": _statement("IS NULL"),
+    "accepted": _statement("= 'accepted'"),
+    "rejected": _statement("= 'rejected'"),
+}
+
+_MEMBERS = sa.text(
+    """
+    SELECT i.id, i.object_key, i.width, i.height, p.sku FROM images i
+    LEFT JOIN product_images pi ON pi.image_id = i.id LEFT JOIN products p ON p.id = pi.product_id
+    WHERE i.id = ANY(CAST(:photos AS bigint[])) ORDER BY i.id, p.sku
+    """
+)
