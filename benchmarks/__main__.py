@@ -1,7 +1,7 @@
 """All figures: `python -m benchmarks [--quick]`, or `make bench`. Prints a table, writes JSON and a plot.
 
-Each file can be run alone: throughput, stages, startup, ingest, ledger, sql, lanes, forecasts, endurance, masks,
-protection.
+Each file can be run alone: throughput, stages, startup, ingest, ledger, sql, search, recommend, lanes, forecasts,
+endurance, masks, protection.
 """
 
 from __future__ import annotations
@@ -17,7 +17,20 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import endurance, forecasts, ingest, lanes, ledger, masks, sql, stages, startup, throughput
+from benchmarks import (
+    endurance,
+    forecasts,
+    ingest,
+    lanes,
+    ledger,
+    masks,
+    recommend,
+    search,
+    sql,
+    stages,
+    startup,
+    throughput,
+)
 from benchmarks.plot import draw
 from benchmarks.rows import Row, print_rows
 from workers.device import cores
@@ -29,6 +42,8 @@ PARTS = {
     "ingest": ingest.measure,
     "ledger": ledger.measure,
     "sql": sql.measure,
+    "search": search.measure,
+    "recommend": recommend.measure,
     "lanes": lanes.measure,
     "forecasts": forecasts.measure,
     "endurance": endurance.measure,

@@ -30,7 +30,7 @@ from benchmarks.tastes import WIDTH, Shop, make
 from catalog import interactions
 from catalog.copying import copy
 from catalog.recommend import for_shopper, goes_with, refresh
-from catalog.recommend.refresh import Refreshed
+from catalog.recommend.refreshing import Refreshed
 from catalog.tables import EmbeddingRow
 from catalog.tables.shoppers import KINDS
 from tests.catalog.shop import add_version

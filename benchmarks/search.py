@@ -1,8 +1,8 @@
 """Search among a hundred thousand products: milliseconds by words, by meaning, by a photo's vector, and facets.
 
-`python -m benchmarks.search [--quick]`; quick has a tenth of the products. Each figure is the 95th percentile of searches
-that differ, with the median in the note, connection and answer included. Recall is of the ten nearest photos by the index,
-as `near` uses it, against all compared in float32.
+`python -m benchmarks.search [--quick]`; quick has a tenth of the products. Each figure is the 95th percentile of
+searches that differ, with the median in the note, connection and answer included. Recall is of the ten nearest photos
+by the index, as `near` uses it, against all compared in float32.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ ANY = Chosen()
 class Cheap:
     """Vectors for a hundred thousand texts without minutes of a network: of each word, by its hash, added up.
 
-    What is asked is embedded by the real network at search time, so that its milliseconds count; the answer is then this
-    one's, which has the same width.
+    What is asked is embedded by the real network as well, so that its milliseconds count; the answer is this one's,
+    which has the same width.
     """
 
     def __init__(self, real: TextEmbedder | None) -> None:
@@ -170,7 +170,7 @@ def _facets(text: str) -> Callable[[sa.Connection], object]:
 def timed(shop: Shop, name: str, ways: Ways, target: float | None) -> Row:
     """95th percentile of milliseconds, after a first round that warms up."""
     took = []
-    for turn in range(2):
+    for _ in range(2):
         took = []
         for way in ways:
             started = time.perf_counter()

@@ -87,7 +87,9 @@ class Settings(BaseSettings):
     keep_orphans_days: float = Field(
         30.0, ge=1, description="objects that no row names stay as long; as long as your oldest backup"
     )
-    statistics_at: str | None = Field(None, description="when Postgres' statistics are refreshed")
+    statistics_at: str | None = Field(
+        None, description="when Postgres' statistics, and what shoppers take together, are refreshed"
+    )
 
     metrics_port: int | None = Field(
         None, ge=1, le=65535, description="where a worker host tells Prometheus of its processes"

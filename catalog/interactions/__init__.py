@@ -11,9 +11,9 @@
 Codes of files are those of `catalog.manifests`.
 """
 
-from catalog.interactions.forget import forget
-from catalog.interactions.load import Loaded, load
-from catalog.interactions.record import Recorded, record
+from catalog.interactions.forgetting import forget
+from catalog.interactions.loading import Loaded, load
+from catalog.interactions.recording import Recorded, record
 from catalog.interactions.rows import Interaction, read, shopper_name
 
 __all__ = ["Interaction", "Loaded", "Recorded", "forget", "load", "read", "record", "shopper_name"]

@@ -15,7 +15,8 @@ NEAREST = 50
 
 
 def alike(connection: sa.Connection, interests: Sequence[Interest], known: Sequence[int]) -> list[list[int]]:
-    """For each interest, products whose photos lie next to it, the nearest first; without those that are `known`.
+    """For each interest, products whose photos lie next to it, the nearest first; without those that are `known`. Each
+    product counts for the interest that it is nearest to.
 
     A product is the mean of its photos' embeddings, an interest the weighted mean of its products. Photos are found by
     the index over the embedder's half-precision vectors, where there is one.
@@ -26,7 +27,7 @@ def alike(connection: sa.Connection, interests: Sequence[Interest], known: Seque
     if embedder is None:
         return [[] for _ in interests]
     rows = connection.execute(
-        sa.text(_ALIKE.format(version_id=int(embedder.id), width=int(embedder.width))),
+        _query(int(embedder.id), int(embedder.width)),
         {
             "products": products,
             "numbers": [number for number, _ in seeds],
@@ -35,6 +36,10 @@ def alike(connection: sa.Connection, interests: Sequence[Interest], known: Seque
         },
     ).all()
     return [[row.product_id for row in rows if row.number == number] for number in range(len(interests))]
+
+
+def _query(version_id: int, width: int) -> sa.TextClause:
+    return sa.text(_ALIKE.format(version_id=version_id, width=width, nearest=NEAREST))
 
 
 def tagged(connection: sa.Connection, seeds: Sequence[Seed], candidates: Sequence[int]) -> list[int]:
@@ -69,8 +74,7 @@ _EMBEDDER = sa.text(
 )
 
 # The version and the width stand in it as numbers: an index over an expression is found by nothing less.
-_ALIKE = (
-    """
+_ALIKE = """
     WITH interest AS MATERIALIZED (
         SELECT seed.number, l2_normalize(sum(
                    photo.mean * array_fill(seed.weight::real, ARRAY[{width}])::vector))::halfvec({width}) AS centre
@@ -82,20 +86,20 @@ _ALIKE = (
             WHERE pi.product_id = seed.product_id
         ) photo
         WHERE photo.mean IS NOT NULL GROUP BY seed.number
+    ),
+    found AS (
+        SELECT DISTINCT ON (pi.product_id) i.number, pi.product_id, near.distance
+        FROM interest i CROSS JOIN LATERAL (
+            SELECT e.image_id, e.embedding::halfvec({width}) <=> i.centre AS distance FROM embeddings e
+            WHERE e.model_version_id = {version_id}
+            ORDER BY e.embedding::halfvec({width}) <=> i.centre LIMIT {nearest}
+        ) near
+        JOIN product_images pi ON pi.image_id = near.image_id
+        WHERE pi.product_id <> ALL(CAST(:known AS bigint[])) AND near.distance < 1
+        ORDER BY pi.product_id, near.distance, i.number
     )
-    SELECT i.number, pi.product_id, min(near.distance) AS distance
-    FROM interest i CROSS JOIN LATERAL (
-        SELECT e.image_id, e.embedding::halfvec({width}) <=> i.centre AS distance FROM embeddings e
-        WHERE e.model_version_id = {version_id}
-        ORDER BY e.embedding::halfvec({width}) <=> i.centre LIMIT """
-    f"{NEAREST}"
-    """
-    ) near
-    JOIN product_images pi ON pi.image_id = near.image_id
-    WHERE pi.product_id <> ALL(CAST(:known AS bigint[]))
-    GROUP BY i.number, pi.product_id ORDER BY i.number, distance, pi.product_id
+    SELECT number, product_id FROM found ORDER BY distance, product_id
 """
-)
 
 _TAGS = sa.text(
     """

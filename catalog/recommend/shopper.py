@@ -34,7 +34,8 @@ def for_shopper(connection: sa.Connection, shopper: str, *, size: int = 20) -> t
     hits = _hits(connection, rankings, size, without, _LOOKED_UP)
     if len(hits) == size:
         return hits
-    rankings.append(Ranking(_LEAST, sources.popular_anywhere(connection, known)))
+    named = {product_id for ranking in rankings for product_id in ranking.reasons}
+    rankings.append(Ranking(_LEAST, sources.popular_anywhere(connection, [*known, *named])))
     return _hits(connection, rankings, size, without)
 
 

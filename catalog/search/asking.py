@@ -31,10 +31,11 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """`labels` are named or near; `vector` is what all words mean, where that can be asked."""
+    """`labels` are named or near, `colours` are words that are colours of photos; `vector` is what all words mean."""
 
     spelt: tuple[Spelt, ...]
     labels: tuple[Wanted, ...]
+    colours: tuple[str, ...]
     vector: Vector | None
 
     @property
@@ -66,7 +67,8 @@ def ask(connection: sa.Connection, words: Sequence[str], meaning: Meaning | None
         labels += [
             Wanted(label, near=text) for label in _near(connection, meaning, vector) if label not in named
         ]
-    return Asked(spelt, tuple(labels[:MOST_LABELS]), vector)
+    colours = tuple(connection.scalars(_COLOURS, {"words": [one.word for one in spelt]}))
+    return Asked(spelt, tuple(labels[:MOST_LABELS]), colours, vector)
 
 
 def _named(connection: sa.Connection, words: Sequence[str]) -> list[str]:
@@ -95,6 +97,14 @@ _NAMED = sa.text(
     SELECT DISTINCT label FROM names, typed
     WHERE typed.words @@ plainto_tsquery('english', regexp_replace(name, '[^[:alnum:]]+', ' ', 'g'))
     ORDER BY label
+    """
+)
+
+# One look into the index for each word: all colours of all photos are not read.
+_COLOURS = sa.text(
+    """
+    SELECT DISTINCT word FROM unnest(CAST(:words AS text[])) word
+    CROSS JOIN LATERAL (SELECT FROM photo_facts f WHERE f.colour = word LIMIT 1) seen
     """
 )
 

@@ -15,7 +15,6 @@ from catalog.search.chosen import Where, where
 from catalog.search.cursor import Ranked
 from catalog.search.hits import Chosen, Page
 from catalog.search.meaning import Meaning, Vector
-from catalog.search.ranking import DEPTH
 from catalog.search.shown import hits
 
 SIZE = 24
@@ -32,7 +31,9 @@ def find(
 ) -> Page:
     """Products for `words`: a sku first, then by words, tags and, with a `meaning`, by what texts mean.
 
-    Without words the newest products come first, all of them; else the best `DEPTH`. Raises BadQuery, BadCursor.
+    Without words the newest products come first, all of them; else the best `ranking.DEPTH`.
+
+    Raises BadQuery, BadCursor.
     """
     cursor.check_size(size)
     typed, condition = texts.query(words), where(chosen)
@@ -41,12 +42,13 @@ def find(
     question = cursor.mark(words, chosen)
     asked = ask(connection, typed, meaning)
     model = None if meaning is None else meaning.name
-    ranked = (
-        _ranked(connection, words, asked, model, condition) if after is None else cursor.read(question, after)
-    )
+    if after is None:
+        first = _of_sku(connection, words, condition)
+        ranked = _ranked(connection, asked, model, condition, first)
+    else:
+        first, ranked = [], cursor.read(question, after)
     why = reasons.of_words(connection, asked, model, [product_id for product_id, _ in ranked[:size]])
-    for product_id in _of_sku(connection, words, condition):
-        why[product_id] = ("sku as it was typed", *why.get(product_id, ()))
+    why |= dict.fromkeys(first, ("sku as it was typed",))
     return _page(connection, ranked, size, question, why)
 
 
@@ -104,12 +106,12 @@ def _alike(
     if after is not None:
         ranked = cursor.read(question, after)
     else:
-        ranked = vectors.nearest_photos(connection, version_id, vector, condition, DEPTH)
+        ranked = vectors.nearest_photos(connection, version_id, vector, condition)
     return _page(connection, ranked, size, question, reasons.of_photos(ranked[:size]))
 
 
 def _ranked(
-    connection: sa.Connection, words: str, asked: Asked, model: str | None, condition: Where
+    connection: sa.Connection, asked: Asked, model: str | None, condition: Where, first: Sequence[int]
 ) -> list[Ranked]:
     named = [wanted.label for wanted in asked.labels if wanted.near is None]
     near_to = [wanted.label for wanted in asked.labels if wanted.near is not None]
@@ -120,9 +122,8 @@ def _ranked(
         [] if model is None else ranking.by_meaning(connection, asked, model, condition),
     ]
     ranked = ranking.fuse(orders)
-    if coloured := ranking.by_colour(connection, asked.words, ranked):
+    if coloured := ranking.by_colour(connection, asked, ranked):
         ranked = ranking.fuse([*orders, coloured])
-    first = _of_sku(connection, words, condition)
     return [(product_id, 1.0) for product_id in first] + [one for one in ranked if one[0] not in first]
 
 

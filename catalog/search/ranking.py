@@ -16,7 +16,7 @@ from catalog.search.chosen import Where
 from catalog.search.cursor import Ranked
 
 DEPTH = 240
-"""Products of one order, and of the fused one: ten pages of 24."""
+"""Products of an order of words or tags, and of the fused one: ten pages of 24."""
 POOL = 3000
 """Products with the words that are ranked: of a word that millions have, those that stand first in the table."""
 CONSTANT = 60
@@ -45,9 +45,7 @@ def by_meaning(connection: sa.Connection, asked: Asked, model: str, where: Where
     """Products whose text means what was asked."""
     if asked.vector is None:
         return []
-    return [
-        product_id for product_id, _ in vectors.nearest_texts(connection, model, asked.vector, where, DEPTH)
-    ]
+    return [product_id for product_id, _ in vectors.nearest_texts(connection, model, asked.vector, where)]
 
 
 def fuse(orders: Iterable[Sequence[int]]) -> list[Ranked]:
@@ -60,17 +58,13 @@ def fuse(orders: Iterable[Sequence[int]]) -> list[Ranked]:
     return sorted(scores.items(), key=lambda one: (-one[1], -one[0]))[:DEPTH]
 
 
-def by_colour(connection: sa.Connection, words: Sequence[str], ranked: Sequence[Ranked]) -> list[int]:
+def by_colour(connection: sa.Connection, asked: Asked, ranked: Sequence[Ranked]) -> list[int]:
     """Those of `ranked` that have a colour which the words name, in the same order."""
-    colours = colours_named(connection, words)
+    if not asked.colours:
+        return []
     ids = [product_id for product_id, _ in ranked]
-    found = set(connection.scalars(_COLOURED, {"ids": ids, "colours": colours})) if colours else set()
+    found = set(connection.scalars(_COLOURED, {"ids": ids, "colours": list(asked.colours)}))
     return [product_id for product_id in ids if product_id in found]
-
-
-def colours_named(connection: sa.Connection, words: Sequence[str]) -> list[str]:
-    """The words that are colours of photos."""
-    return list(connection.scalars(_COLOURS, {"words": list(words)}))
 
 
 def _matching(connection: sa.Connection, tsquery: str, where: Where, depth: int) -> list[int]:
@@ -112,13 +106,6 @@ _TAGGED = """
          WHERE o.label = ANY(CAST(:wanted AS text[])) AND o.accepted AND {where} LIMIT :depth)) found
     GROUP BY product_id ORDER BY max(score) DESC, product_id DESC LIMIT :depth
 """
-
-_COLOURS = sa.text(
-    """
-    SELECT DISTINCT word FROM unnest(CAST(:words AS text[])) word
-    WHERE EXISTS (SELECT FROM photo_facts f WHERE f.colour = word)
-    """
-)
 
 _COLOURED = sa.text(
     """

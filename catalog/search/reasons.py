@@ -10,7 +10,6 @@ import sqlalchemy as sa
 
 from catalog.search.asking import Asked
 from catalog.search.meaning import literal
-from catalog.search.ranking import colours_named
 from catalog.search.vectors import TEXTS_ALIKE
 
 PLACES = {"A": "title", "B": "brand", "C": "category", "D": "description"}
@@ -25,11 +24,11 @@ def of_words(connection: sa.Connection, asked: Asked, model: str | None, product
     for row in _places(connection, asked, ids):
         found[row.product_id].append(f"{PLACES[row.weight]} has {_quoted(row.words)}")
     near = {wanted.label: wanted.near for wanted in asked.labels}
-    for row in connection.execute(_TAGS, {**ids, "labels": list(near)}):
+    for row in connection.execute(_TAGS, {**ids, "labels": list(near)}) if near else ():
         said = "tag {0}, said by a person" if row.person else "tag {0} {1:.2f}"
         behind = f", near '{near[row.label]}'" if near[row.label] else ""
         found[row.product_id].append(said.format(row.label, row.score) + behind)
-    for row in connection.execute(_COLOURS, {**ids, "colours": colours_named(connection, asked.words)}):
+    for row in connection.execute(_COLOURS, {**ids, "colours": list(asked.colours)}) if asked.colours else ():
         found[row.product_id].append(f"colour {row.colour}")
     if model is not None and asked.vector is not None:
         parameters = {**ids, "model": model, "vector": literal(asked.vector), "alike": TEXTS_ALIKE}

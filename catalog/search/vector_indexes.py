@@ -108,7 +108,8 @@ _OF_PHOTOS = sa.text(
     CROSS JOIN LATERAL (SELECT vector_dims(e.embedding) AS width FROM embeddings e
                         WHERE e.model_version_id = m.id LIMIT 1) one
     WHERE m.task = 'embed' AND one.width <= :widest
-      AND (SELECT count(*) FROM (SELECT FROM embeddings e WHERE e.model_version_id = m.id LIMIT :enough) counted) = :enough
+      AND (SELECT count(*) FROM (SELECT FROM embeddings e WHERE e.model_version_id = m.id LIMIT :enough) counted)
+          = :enough
     """
 )
 

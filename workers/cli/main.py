@@ -31,11 +31,13 @@ from workers.cli import (
     orphans,
     plan,
     readers,
+    recommend,
     review,
     schedule,
     search,
     serve,
     services,
+    shoppers,
     status,
     taxonomy,
     thresholds,
@@ -60,8 +62,8 @@ app = typer.Typer(
 )
 for module in (
     *(services, ingest, worker, status, top, jobs, failures, plan, schedule, doctor, models),
-    *(search, label, review, why, thresholds, taxonomy, duplicates, train, evaluate, trainer, export),
-    *(readers, webhooks, backup, orphans, exporter, serve, demo),
+    *(search, duplicates, shoppers, recommend, label, review, why, thresholds, taxonomy),
+    *(train, evaluate, trainer, export, readers, webhooks, backup, orphans, exporter, serve, demo),
 ):
     module.register(app)
 

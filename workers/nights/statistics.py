@@ -1,4 +1,4 @@
-"""Refresh Postgres' statistics, by which it chooses how to answer: after a bulk load they are far off."""
+"""Refresh Postgres' statistics, by which it chooses how to answer, and what shoppers take together."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from catalog import recommend
 from catalog.tables import Base
 from workers.due import Schedule, Turn
 
@@ -18,7 +19,9 @@ def _refresh(turn: Turn) -> tuple[str, dict[str, Any]]:
         turn.check()
         with turn.runtime.engine.begin() as connection:
             connection.execute(sa.text(f"ANALYZE {table}"))
-    return SUBJECT, {"tables": len(tables)}
+    turn.check()
+    made = recommend.refresh(turn.runtime.engine)
+    return SUBJECT, {"tables": len(tables), "product_pairs": made.pairs if made else None}
 
 
 SCHEDULE = Schedule("statistics", "statistics", lambda _: SUBJECT, _refresh)

@@ -10,7 +10,7 @@ from workers.web.deps import Reading
 router = APIRouter()
 
 
-@router.get("/healthz")
+@router.api_route("/healthz", methods=["GET", "HEAD"])
 def healthz(connection: Reading) -> dict[str, str]:
     """Answers 503 while Postgres is away; nothing is said of who asks, or what is in it."""
     connection.execute(sa.text("SELECT 1"))

@@ -35,7 +35,9 @@ def fill(runtime: Runtime) -> Shelf:
     """A shop on this runtime's services; its texts are read, without a text embedder."""
     engine = runtime.engine
     pictures = add_pictures(runtime, 3)
-    described = "title = 'Blue linen shirt', brand = 'Acme', category = 'Shirts', price = 19.9, currency = 'EUR'"
+    described = (
+        "title = 'Blue linen shirt', brand = 'Acme', category = 'Shirts', price = 19.9, currency = 'EUR'"
+    )
     execute(engine, f"UPDATE products SET {described}")
     add_product(engine, ODD)
     kinds, vectors = add_version(engine), add_version(engine, "looks", task="embed", labels=[])
@@ -47,7 +49,8 @@ def fill(runtime: Runtime) -> Shelf:
             results.write(connection, [Stored(*each) for each in zip(keys, told, strict=True)])
     job_id = plan(engine, [one.id for one in pictures], kinds.id)
     failed = "state = 'quarantined', error_code = 'truncated', error_reason = 'cut', finished_at = now()"
-    execute(engine, f"UPDATE work_items SET {failed} WHERE job_id = :job AND image_id = :i", job=job_id, i=pictures[0].id)
+    of = "job_id = :job AND image_id = :image"
+    execute(engine, f"UPDATE work_items SET {failed} WHERE {of}", job=job_id, image=pictures[0].id)
     execute(engine, "UPDATE jobs SET closed_at = now()")
     assert read(runtime, None)
     return Shelf(pictures, job_id)

@@ -16,7 +16,10 @@ from tests.workers.web.shelf import ODD, Shelf, fill
 from workers.runtime import Runtime
 
 V1 = "/api/v1"
-HOSTILE = ("", " ", "x" * 10_000, "%_'\"\\;--", "a\0b", "👗🧥", "قميص أزرق", "\u202eabc", "' OR 1=1", "&|!():*<->", "é" * 300)
+HOSTILE = (
+    *("", " ", "x" * 10_000, "%_'\"\\;--", "a\0b", "👗🧥", "قميص أزرق", "\u202eabc"),
+    *("' OR 1=1", "&|!():*<->", "é" * 300),
+)
 
 
 @pytest.fixture
@@ -68,7 +71,15 @@ def test_any_sku_has_an_address(visitor: TestClient, shelf: Shelf) -> None:
 
 
 def test_what_nobody_knows_is_not_found(visitor: TestClient, shelf: Shelf) -> None:
-    for path in ("products/x", "similar/x", "recommend/product/x", "why?sku=x&label=Shirt", "jobs/999", "nothing", ""):
+    for path in (
+        "products/x",
+        "similar/x",
+        "recommend/product/x",
+        "why?sku=x&label=Shirt",
+        "jobs/999",
+        "nothing",
+        "",
+    ):
         answer = visitor.get(f"{V1}/{path}")
         assert answer.status_code == 404, path
         assert answer.headers["content-type"] == "application/problem+json"
@@ -163,7 +174,9 @@ def test_failures_are_told_by_cause_and_tried_again(visitor: TestClient, shelf: 
         (b"\xff\xd8\xff" + b"\0" * 100, "truncated"),
     ],
 )
-def test_a_broken_photo_is_told_with_its_code(visitor: TestClient, shelf: Shelf, data: bytes, code: str) -> None:
+def test_a_broken_photo_is_told_with_its_code(
+    visitor: TestClient, shelf: Shelf, data: bytes, code: str
+) -> None:
     answer = visitor.post(f"{V1}/search/photo", files={"file": ("x.jpg", data)})
     assert (answer.status_code, answer.json()["code"]) == (422, code)
 

@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from catalog.errors import InteractionsError, ManifestError
-from catalog.interactions.record import record
+from catalog.interactions.recording import record
 from catalog.interactions.rows import INTERACTIONS, Interaction
 from catalog.manifests.open import open_reader
 from catalog.manifests.rows import Progress, Reader, RowError, shown

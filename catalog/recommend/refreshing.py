@@ -56,19 +56,22 @@ _RECENT = f"""
     CREATE TEMP TABLE recent ON COMMIT DROP AS
     WITH newest AS (SELECT max(happened_at) AS at FROM interactions),
     one AS (
-        SELECT i.shopper, i.product_id, max(i.happened_at) AS at, bool_or(i.kind <> 'view') AS basket,
-               max({counts("i", "n.at")}) AS weight
+        SELECT i.shopper, i.product_id, max(i.happened_at) AS at,
+               max(i.happened_at) FILTER (WHERE i.kind <> 'view') AS basket_at, max({counts("i", "n.at")}) AS weight
         FROM newest n JOIN interactions i ON i.happened_at > n.at - interval '{HISTORY_DAYS} days' GROUP BY 1, 2
     ),
     numbered AS (
-        SELECT dense_rank() OVER (ORDER BY shopper COLLATE "C") AS shopper, product_id, at, basket, weight,
+        SELECT dense_rank() OVER (ORDER BY shopper COLLATE "C") AS shopper, product_id, at, basket_at, weight,
                row_number() OVER (PARTITION BY shopper COLLATE "C" ORDER BY at DESC, product_id) AS place
         FROM one
     )
-    SELECT n.shopper, n.product_id, p.category, n.at, n.basket, n.weight
+    SELECT n.shopper, n.product_id, p.category, n.at, n.basket_at, n.weight
     FROM numbered n JOIN products p ON p.id = n.product_id WHERE n.place <= {PRODUCTS}
 """
-_BASKETS = "CREATE TEMP TABLE baskets ON COMMIT DROP AS SELECT * FROM recent WHERE basket"
+_BASKETS = """
+    CREATE TEMP TABLE baskets ON COMMIT DROP AS
+    SELECT shopper, product_id, category, basket_at AS at FROM recent WHERE basket_at IS NOT NULL
+"""
 _AISLES = """
     CREATE TEMP TABLE aisles ON COMMIT DROP AS
     SELECT shopper, category, max(at) AS at FROM baskets WHERE category IS NOT NULL GROUP BY 1, 2

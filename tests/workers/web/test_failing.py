@@ -1,0 +1,99 @@
+"""What a route that fails tells: enough to act on, and nothing of what is behind it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import anyio
+import pytest
+import sqlalchemy as sa
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from starlette.exceptions import HTTPException
+
+from catalog.errors import BucketMissing, CatalogError, JobInOtherState, UnknownModel
+from models.errors import Truncated
+from tests.workers.web.conftest import Visit
+from workers.web import bodies
+from workers.web.deps import Reading
+
+
+def failing(visitor: TestClient, error: Exception) -> Any:
+    app = visitor.app
+    assert isinstance(app, FastAPI)
+
+    @app.get("/api/failing")
+    def fail() -> None:
+        raise error
+
+    return visitor.get("/api/failing")
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "told"),
+    [
+        (UnknownModel("there is no model 'x'"), 404, "no model 'x'"),
+        (JobInOtherState("job 3 is finished"), 409, "job 3 is finished"),
+        (CatalogError("correct this"), 422, "correct this"),
+        (Truncated("the PNG ends too early"), 422, "ends too early"),
+        (BucketMissing("the bucket secret is not there"), 503, "object store"),
+        (PoolTimeout("QueuePool secret"), 503, "too many requests"),
+        (RuntimeError("secret"), 500, "the log says what"),
+        (HTTPException(418, "a teapot"), 418, "a teapot"),
+    ],
+)
+def test_an_error_has_its_status_and_tells_no_secret(
+    visitor: TestClient, error: Exception, status: int, told: str
+) -> None:
+    answer = failing(visitor, error)
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["status"] == status
+    assert told in answer.json()["detail"]
+    assert "secret" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ("SET LOCAL statement_timeout = 20; SELECT pg_sleep(2)", 503),
+        ("INSERT INTO products (sku) VALUES ('x')", 500),
+        ("SELECT nothing FROM nowhere", 500),
+        ("SELECT 9223372036854775807 + 1", 422),
+    ],
+)
+def test_reading_ends_in_time_and_writes_nothing(visitor: TestClient, query: str, status: int) -> None:
+    app = visitor.app
+    assert isinstance(app, FastAPI)
+
+    @app.get("/api/query")
+    def ask(connection: Reading) -> None:
+        connection.execute(sa.text(query))
+
+    answer = visitor.get("/api/query")
+    assert answer.status_code == status
+    assert not {"SELECT", "INSERT", "psycopg2"} & set(answer.text.split())
+
+
+def test_a_database_that_is_away_is_told_and_waited_for(visit: Visit) -> None:
+    visitor = visit(database_url="postgresql+psycopg2://somebody:secret@127.0.0.1:1/tagmill")
+    for path in ("/healthz", "/api/v1/models", "/photos/1"):
+        answer = visitor.get(path)
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+        assert "127.0.0.1" not in answer.text
+        assert "secret" not in answer.text
+
+
+def test_a_body_that_does_not_come_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies, "SECONDS", 0.05)
+
+    async def never() -> Any:
+        await anyio.sleep(30)
+
+    async def read() -> None:
+        with pytest.raises(HTTPException) as caught:
+            await bodies._bounded(never, 100)()
+        assert caught.value.status_code == 408
+
+    anyio.run(read)
