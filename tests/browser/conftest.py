@@ -1,4 +1,4 @@
-"""The pages in real Chromium: a small catalog that real workers processed, `tagmill serve`, and what a page complains of."""
+"""The pages in real Chromium: a small catalog that real workers processed, served, and what a page complains of."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ from workers.setup import prepare
 PRODUCTS, SHELVES = 48, 8
 WAIT = 60_000
 """Milliseconds: a busy machine takes its time to load the first network."""
+
 
 @dataclass
 class Shop:
@@ -66,9 +67,7 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def shop(
-    server: sa.Engine, endpoints: Endpoints, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Shop]:
+def shop(server: sa.Engine, endpoints: Endpoints, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     """One for all tests here: products and shelf photos, seen by the starter models."""
     folder = tmp_path_factory.mktemp("shop")
     name = f"test_{uuid4().hex}"
@@ -145,7 +144,8 @@ def _serve(system: System, folder: Path) -> tuple[subprocess.Popen[bytes], str]:
         )
     until = time.monotonic() + 60
     while not _answers(url):
-        assert process.poll() is None and time.monotonic() < until, (folder / "serve.log").read_text()
+        assert process.poll() is None, (folder / "serve.log").read_text()
+        assert time.monotonic() < until, "the server took longer than a minute to start"
         time.sleep(0.1)
     return process, url
 

@@ -39,7 +39,9 @@ def tags_of(shop: Shop, sku: str) -> set[str]:
 
 
 def sku_with(shop: Shop, label: str) -> str:
-    query = "SELECT sku FROM product_tags WHERE label = :label AND origin = 'model' ORDER BY score DESC LIMIT 1"
+    query = (
+        "SELECT sku FROM product_tags WHERE label = :label AND origin = 'model' ORDER BY score DESC LIMIT 1"
+    )
     return str(shop.system.value(query, label=label))
 
 
