@@ -115,7 +115,8 @@ _PAIRS = sa.text(
         SELECT CAST(0 AS bigint) AS bit
         UNION ALL SELECT CAST(1 AS bigint) << n FROM generate_series(0, {BAND_BITS - 1}) n
     ), near AS MATERIALIZED (
-        SELECT least(image_id, other_id) AS image_id, greatest(image_id, other_id) AS other_id, min(distance) AS distance
+        SELECT least(image_id, other_id) AS image_id, greatest(image_id, other_id) AS other_id,
+               min(distance) AS distance
         FROM ({_NEAR_BY_BAND}) hits GROUP BY 1, 2
     ), alike AS MATERIALIZED (
         SELECT n.*, 1 - (a.embedding <=> b.embedding) AS similarity FROM near n
