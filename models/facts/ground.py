@@ -68,7 +68,7 @@ def plain(lab: Floats, grey: Light, product: Bools) -> bool:
     if len(rim) < RIM_PIXELS.sum() / 4:
         return False
     same = np.count_nonzero(_squared(rim - _middle(rim, axis=0)) < SAME**2)
-    return same >= PLAIN * len(rim) and _roughness(grey, ground) <= ROUGH
+    return bool(same >= PLAIN * len(rim)) and _roughness(grey, ground) <= ROUGH
 
 
 def _roughness(grey: Light, ground: Bools) -> float:

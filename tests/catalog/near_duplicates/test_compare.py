@@ -18,9 +18,7 @@ from tests.catalog.shop import add_version, execute, rows
 HASH = 0x5A5A_1234_0F0F_4321
 
 
-@pytest.mark.parametrize(
-    "bits", [(), (0,), (63,), (3, 40), (0, 17, 33), (0, 1, 17, 33, 49), (1, 2, 18, 19, 34, 35, 50)]
-)
+@pytest.mark.parametrize("bits", [(), (0,), (63,), (3, 40), (0, 17, 33), (0, 17, 33, 49), (1, 2, 18, 34, 50)])
 def test_hashes_that_differ_in_few_bits_anywhere_are_a_pair(faces: Faces, bits: tuple[int, ...]) -> None:
     one, other = faces.add(HASH), faces.add(turned(HASH, *bits))
     found = faces.find()
