@@ -33,8 +33,7 @@ def listen(host: str, port: int) -> socket.socket:
 def run(runtime: Runtime, listening: socket.socket, on_ready: Callable[[], None]) -> None:
     """Serve until SIGTERM or Ctrl-C; requests that are under way are ended first."""
     app = create_app(runtime)
-    # Meanwhile words are found by their letters: the first page does not wait for torch.
-    threading.Thread(target=app.state.web.load_meaning, name="meaning", daemon=True).start()
+    threading.Thread(target=app.state.web.warm_up, name="warm-up", daemon=True).start()
     config = uvicorn.Config(
         app,
         log_config=None,

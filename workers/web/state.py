@@ -10,10 +10,11 @@ import structlog
 from redis import Redis
 
 from catalog.search import Meaning
-from models.errors import WeightsError
+from models.errors import first_line
 from workers.runtime import Runtime
 from workers.web.keys import Keys
 from workers.web.paces import Paces
+from workers.web.photos import making
 from workers.web.photos.pictures import Pictures
 from workers.web.sessions import Sessions
 from workers.web.templates import Templates
@@ -56,14 +57,15 @@ class Web:
 
         return Seeing(self.runtime)
 
-    def load_meaning(self) -> None:
-        """From here on words are searched for by what they mean, too, where a text embedder is installed."""
+    def warm_up(self) -> None:
+        """Load the networks of searches, so that nobody waits for them. Until then words are found by their letters."""
         from workers.reading import meaning
 
         try:
             self.meaning = meaning(self.runtime.settings)
-        except WeightsError as error:
-            log.warning("no search by meaning", error=str(error))
+            self.seeing.embed_photo(making.placeholder())
+        except Exception as error:  # noqa: BLE001 - the search that needs it tells its own trouble
+            log.warning("not every network of search is loaded", error=first_line(error))
 
     def close(self) -> None:
         """Give back what was opened."""
