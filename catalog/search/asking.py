@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import sqlalchemy as sa
 
-from catalog.search import spelling
+from catalog.search import spelling, tags
 from catalog.search.meaning import Meaning, Vector, literal
 from catalog.search.spelling import Spelt
+from catalog.search.tags import Cuts
 from catalog.search.words import split
 
 NEAR = 0.42
@@ -22,19 +23,15 @@ MOST_LABELS = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """A label that products are looked for by. `near` are the words that it is only near to."""
-
-    label: str
-    near: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Asked:
-    """`labels` are named or near, `colours` are words that are colours of photos; `vector` is what all words mean."""
+    """`named` are labels, `near` those that the words are only near to; `colours` are words that photos' colours have.
+
+    `vector` is what all words mean, where that can be asked.
+    """
 
     spelt: tuple[Spelt, ...]
-    labels: tuple[Wanted, ...]
+    named: Cuts
+    near: Cuts
     colours: tuple[str, ...]
     vector: Vector | None
 
@@ -59,16 +56,15 @@ def ask(connection: sa.Connection, words: Sequence[str], meaning: Meaning | None
     spelt = tuple(spelling.spell(connection, words, of_labels))
     if any(one.word != one.typed for one in spelt):
         named = _named(connection, [one.word for one in spelt])
-    labels = [Wanted(label) for label in named]
+    near: list[str] = []
     vector = None
     if meaning is not None and spelt:
         text = " ".join(one.word for one in spelt)
         vector = meaning.embed([text])[0]
-        labels += [
-            Wanted(label, near=text) for label in _near(connection, meaning, vector) if label not in named
-        ]
+        near = [label for label in _near(connection, meaning, vector) if label not in named]
     colours = tuple(connection.scalars(_COLOURS, {"words": [one.word for one in spelt]}))
-    return Asked(spelt, tuple(labels[:MOST_LABELS]), colours, vector)
+    named, near = named[:MOST_LABELS], near[:MOST_LABELS]
+    return Asked(spelt, tags.cuts(connection, named), tags.cuts(connection, near), colours, vector)
 
 
 def _named(connection: sa.Connection, words: Sequence[str]) -> list[str]:

@@ -8,17 +8,18 @@ from decimal import Decimal
 import sqlalchemy as sa
 
 from catalog.errors import BadQuery
+from catalog.search import tags
 from catalog.search.hits import Chosen
 from catalog.search.words import check
 
 MOST_VALUES = 100
+RARE = 1000
+"""Products with a tag, up to which it is rare."""
 LARGEST_PRICE = Decimal(10) ** 10
 
 _HAS = {
     "categories": "p.category = ANY(CAST(:categories AS text[]))",
     "brands": "p.brand = ANY(CAST(:brands AS text[]))",
-    "tags": """EXISTS (SELECT FROM product_tags t
-                       WHERE t.product_id = p.id AND t.label = ANY(CAST(:tags AS text[])))""",
     "colours": """EXISTS (SELECT FROM product_facts f
                           WHERE f.product_id = p.id AND f.colour = ANY(CAST(:colours AS text[])))""",
     "backgrounds": """EXISTS (SELECT FROM product_facts f
@@ -40,7 +41,7 @@ class Where:
         return not self.parameters
 
 
-def where(chosen: Chosen, without: str | None = None) -> Where:
+def where(connection: sa.Connection, chosen: Chosen, without: str | None = None) -> Where:
     """What `chosen` asks for, but for the facet `without`. Raises BadQuery."""
     parts: list[str] = []
     parameters: dict[str, object] = {}
@@ -50,6 +51,11 @@ def where(chosen: Chosen, without: str | None = None) -> Where:
         if values and name != without:
             parts.append(sql)
             parameters[name] = list(values)
+    _check_values("tags", chosen.tags)
+    if chosen.tags and without != "tags":
+        sql, of_tags = _tagged(connection, chosen.tags)
+        parts.append(sql)
+        parameters |= of_tags
     for name, sql in _PRICES.items():
         price: Decimal | None = getattr(chosen, name)
         _check_price(name, price)
@@ -57,6 +63,15 @@ def where(chosen: Chosen, without: str | None = None) -> Where:
             parts.append(sql)
             parameters[name] = price
     return Where(" AND ".join(parts) or "true", parameters)
+
+
+def _tagged(connection: sa.Connection, labels: tuple[str, ...]) -> tuple[str, dict[str, object]]:
+    """Of a rare tag the products themselves, so that nothing looks for them one by one; else what to look at."""
+    wanted = tags.cuts(connection, labels)
+    rare = tags.surest(connection, wanted, "true", {}, RARE + 1)
+    if len(rare) <= RARE:
+        return "p.id = ANY(CAST(:tagged AS bigint[]))", {"tagged": rare}
+    return tags.HAS, wanted.parameters
 
 
 def few(connection: sa.Connection, condition: Where, limit: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,7 +14,7 @@ from catalog.search.asking import ask
 from catalog.search.chosen import where
 from catalog.search.hits import Chosen, Facet, FacetValue
 
-SAMPLE = 2000
+SAMPLE = 1000
 """Products of a search whose values are counted; of more, those that fit best, or the newest."""
 MOST_VALUES = 50
 NAMES = ("categories", "tags", "brands", "colours", "backgrounds")
@@ -30,23 +31,23 @@ def facets(connection: sa.Connection, words: str, chosen: Chosen) -> tuple[Facet
     without = [name for name in (*NAMES, *PRICES) if getattr(chosen, name)]
     everything = _products(connection, words, typed, chosen, None)
     found = []
-    for name in NAMES:
+    for name in (*NAMES, *PRICES):
         products = _products(connection, words, typed, chosen, name) if name in without else everything
-        found.append(_counted(connection, name, products, getattr(chosen, name)))
-    found += [_price(connection, name, words, typed, chosen) for name in PRICES]
+        count = _counted if name in NAMES else _price
+        found.append(count(connection, name, products, getattr(chosen, name)))
     return tuple(facet for facet in found if facet.values)
 
 
 def _products(
     connection: sa.Connection, words: str, typed: Sequence[str], chosen: Chosen, without: str | None
 ) -> list[int]:
-    condition = where(chosen, without)
+    condition = where(connection, chosen, without)
     if not words.strip():
         query = sa.text(f"SELECT p.id FROM products p WHERE {condition.sql} ORDER BY p.id DESC LIMIT :sample")
         return list(connection.scalars(query, {**condition.parameters, "sample": SAMPLE}))
     asked = ask(connection, typed, None)
     found = ranking.by_words(connection, asked, condition, SAMPLE)
-    found += ranking.by_tags(connection, [wanted.label for wanted in asked.labels], condition, SAMPLE)
+    found += ranking.by_tags(connection, asked.named, condition, SAMPLE)
     return list(dict.fromkeys(found))[:SAMPLE]
 
 
@@ -57,13 +58,10 @@ def _counted(connection: sa.Connection, name: str, products: Sequence[int], chos
     return Facet(name, values, complete=len(products) < SAMPLE)
 
 
-def _price(connection: sa.Connection, name: str, words: str, typed: Sequence[str], chosen: Chosen) -> Facet:
-    products = _products(connection, words, typed, chosen, name)
+def _price(connection: sa.Connection, name: str, products: Sequence[int], chosen: Decimal | None) -> Facet:
     row: Any = connection.execute(_PRICE, {"ids": products}).one()
     value = row.lowest if name == "price_from" else row.highest
-    values = (
-        () if value is None else (FacetValue(f"{value:f}", row.products, getattr(chosen, name) is not None),)
-    )
+    values = () if value is None else (FacetValue(f"{value:f}", row.products, chosen is not None),)
     return Facet(name, values, complete=len(products) < SAMPLE)
 
 

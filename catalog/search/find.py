@@ -36,7 +36,7 @@ def find(
     Raises BadQuery, BadCursor.
     """
     cursor.check_size(size)
-    typed, condition = texts.query(words), where(chosen)
+    typed, condition = texts.query(words), where(connection, chosen)
     if not words.strip():
         return _browse(connection, condition, size, cursor.mark(chosen), after)
     question = cursor.mark(words, chosen)
@@ -69,7 +69,7 @@ def near(
     if vector.ndim != 1 or not np.isfinite(vector).all() or not vector.any():
         raise BadQuery("the photo's embedding is no vector; embed it again")
     question = cursor.mark(version_id, vector.astype(np.float32).tobytes(), chosen)
-    return _alike(connection, version_id, vector, where(chosen), question, size, after)
+    return _alike(connection, version_id, vector, where(connection, chosen), question, size, after)
 
 
 def similar(
@@ -88,7 +88,7 @@ def similar(
     if seen is None:
         return Page((), None)
     version_id, vector = seen
-    condition = where(chosen)
+    condition = where(connection, chosen)
     others = Where(f"p.id <> :itself AND {condition.sql}", {**condition.parameters, "itself": product_id})
     question = cursor.mark(sku, chosen)
     return _alike(connection, version_id, vector, others, question, size, after)
@@ -113,12 +113,10 @@ def _alike(
 def _ranked(
     connection: sa.Connection, asked: Asked, model: str | None, condition: Where, first: Sequence[int]
 ) -> list[Ranked]:
-    named = [wanted.label for wanted in asked.labels if wanted.near is None]
-    near_to = [wanted.label for wanted in asked.labels if wanted.near is not None]
     orders = [
         ranking.by_words(connection, asked, condition),
-        ranking.by_tags(connection, named, condition),
-        ranking.by_tags(connection, near_to, condition),
+        ranking.by_tags(connection, asked.named, condition),
+        ranking.by_tags(connection, asked.near, condition),
         [] if model is None else ranking.by_meaning(connection, asked, model, condition),
     ]
     ranked = ranking.fuse(orders)

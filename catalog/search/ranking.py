@@ -10,15 +10,17 @@ from collections.abc import Iterable, Sequence
 
 import sqlalchemy as sa
 
-from catalog.search import vectors
+from catalog.search import tags, vectors
 from catalog.search.asking import Asked
 from catalog.search.chosen import Where
 from catalog.search.cursor import Ranked
+from catalog.search.tags import Cuts
 
 DEPTH = 240
 """Products of an order of words or tags, and of the fused one: ten pages of 24."""
-POOL = 3000
-"""Products with the words that are ranked: of a word that millions have, those that stand first in the table."""
+POOL, FILTERED_POOL = 3000, 1000
+"""Products with the words that are ranked, and beside a filter: of a word that millions have, those that are first in
+the table."""
 CONSTANT = 60
 ENOUGH = 24
 
@@ -33,12 +35,9 @@ def by_words(connection: sa.Connection, asked: Asked, where: Where, depth: int =
     return found[:depth]
 
 
-def by_tags(connection: sa.Connection, labels: Sequence[str], where: Where, depth: int = DEPTH) -> list[int]:
-    """Products with any of the labels, as the view `product_tags` has it, the surest first."""
-    if not labels:
-        return []
-    query = sa.text(_TAGGED.format(where=where.sql))
-    return list(connection.scalars(query, {**where.parameters, "wanted": list(labels), "depth": depth}))
+def by_tags(connection: sa.Connection, wanted: Cuts, where: Where, depth: int = DEPTH) -> list[int]:
+    """Products with any of the labels, the surest first."""
+    return tags.surest(connection, wanted, where.sql, where.parameters, depth)
 
 
 def by_meaning(connection: sa.Connection, asked: Asked, model: str, where: Where) -> list[int]:
@@ -70,9 +69,9 @@ def by_colour(connection: sa.Connection, asked: Asked, ranked: Sequence[Ranked])
 def _matching(connection: sa.Connection, tsquery: str, where: Where, depth: int) -> list[int]:
     joined = "" if where.any else "JOIN products p ON p.id = w.product_id"
     query = sa.text(_MATCHING.format(joined=joined, where=where.sql))
-    return list(
-        connection.scalars(query, {**where.parameters, "query": tsquery, "pool": POOL, "depth": depth})
-    )
+    pool = POOL if where.any else FILTERED_POOL
+    parameters = {**where.parameters, "query": tsquery, "pool": pool, "depth": depth}
+    return list(connection.scalars(query, parameters))
 
 
 # `to_tsquery` of a constant is planned as a constant; 1 divides the rank by the logarithm of the text's length.
@@ -81,30 +80,6 @@ _MATCHING = """
         SELECT w.product_id, ts_rank(w.words, to_tsquery('english', :query), 1) AS rank FROM product_words w {joined}
         WHERE w.words @@ to_tsquery('english', :query) AND {where} LIMIT :pool) pool
     ORDER BY rank DESC, product_id DESC LIMIT :depth
-"""
-
-# For each version and label the index gives the best scores first; the threshold ends it. Several photos of a product
-# may have the label, so more are read than are wanted.
-_TAGGED = """
-    WITH cuts AS MATERIALIZED (
-        SELECT m.id, asked.label, coalesce(own.threshold, general.threshold, 0.5) AS cut
-        FROM serving_versions m CROSS JOIN unnest(CAST(:wanted AS text[])) asked (label)
-        LEFT JOIN thresholds own ON own.model_name = m.name AND own.label = asked.label
-        LEFT JOIN thresholds general ON general.model_name = m.name AND general.label = ''
-        WHERE m.task = 'classify')
-    SELECT product_id FROM (
-        SELECT said.product_id, said.score FROM cuts CROSS JOIN LATERAL (
-            SELECT pi.product_id, c.score FROM classifications c
-            JOIN product_images pi ON pi.image_id = c.image_id
-            JOIN products p ON p.id = pi.product_id
-            WHERE c.label = cuts.label AND c.model_version_id = cuts.id AND c.score >= cuts.cut
-              AND NOT EXISTS (SELECT FROM overrides o WHERE o.product_id = p.id AND o.label = c.label)
-              AND {where}
-            ORDER BY c.score DESC LIMIT :depth) said
-        UNION ALL
-        (SELECT o.product_id, 1.0 FROM overrides o JOIN products p ON p.id = o.product_id
-         WHERE o.label = ANY(CAST(:wanted AS text[])) AND o.accepted AND {where} LIMIT :depth)) found
-    GROUP BY product_id ORDER BY max(score) DESC, product_id DESC LIMIT :depth
 """
 
 _COLOURED = sa.text(

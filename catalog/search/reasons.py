@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from catalog.search import tags
 from catalog.search.asking import Asked
 from catalog.search.meaning import literal
 from catalog.search.vectors import TEXTS_ALIKE
@@ -23,11 +24,11 @@ def of_words(connection: sa.Connection, asked: Asked, model: str | None, product
     ids = {"ids": list(product_ids)}
     for row in _places(connection, asked, ids):
         found[row.product_id].append(f"{PLACES[row.weight]} has {_quoted(row.words)}")
-    near = {wanted.label: wanted.near for wanted in asked.labels}
-    for row in connection.execute(_TAGS, {**ids, "labels": list(near)}) if near else ():
-        said = "tag {0}, said by a person" if row.person else "tag {0} {1:.2f}"
-        behind = f", near '{near[row.label]}'" if near[row.label] else ""
-        found[row.product_id].append(said.format(row.label, row.score) + behind)
+    beside = f", near '{' '.join(asked.words)}'"
+    for wanted, behind in ((asked.named, ""), (asked.near, beside)):
+        for row in tags.reasons(connection, wanted, product_ids):
+            said = f"tag {row.label}, said by a person" if row.person else f"tag {row.label} {row.score:.2f}"
+            found[row.product_id].append(said + behind)
     for row in connection.execute(_COLOURS, {**ids, "colours": list(asked.colours)}) if asked.colours else ():
         found[row.product_id].append(f"colour {row.colour}")
     if model is not None and asked.vector is not None:
@@ -65,14 +66,6 @@ _PLACES = sa.text(
           AND w.words @@ to_tsquery('english', typed.word || ':' || typed.mark || weight)
         GROUP BY w.product_id, typed.word, typed.place) found
     GROUP BY product_id, weight ORDER BY product_id, weight
-    """
-)
-
-_TAGS = sa.text(
-    """
-    SELECT product_id, label, max(score) AS score, bool_or(origin = 'person') AS person FROM product_tags
-    WHERE product_id = ANY(CAST(:ids AS bigint[])) AND label = ANY(CAST(:labels AS text[]))
-    GROUP BY product_id, label ORDER BY product_id, score DESC
     """
 )
 

@@ -1,0 +1,117 @@
+"""Products by their tags, as the view `product_tags` has them: versions that serve, thresholds, people's word.
+
+The cut-offs of the labels that are asked for are read first; the scores from there on then lie together in an index.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+HAS = """(EXISTS (
+    SELECT FROM product_images ti
+    CROSS JOIN unnest(CAST(:tag_versions AS bigint[]), CAST(:tag_labels AS text[]), CAST(:tag_cuts AS real[]))
+               cut (version, label, score)
+    JOIN classifications tc
+        ON tc.image_id = ti.image_id AND tc.model_version_id = cut.version AND tc.label = cut.label
+    WHERE ti.product_id = p.id AND tc.score >= cut.score
+      AND NOT EXISTS (SELECT FROM overrides o WHERE o.product_id = p.id AND o.label = cut.label))
+OR EXISTS (SELECT FROM overrides o
+           WHERE o.product_id = p.id AND o.label = ANY(CAST(:tags AS text[])) AND o.accepted))"""
+"""True where the product `p` has any of the tags; its parameters are `Cuts.parameters`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cuts:
+    """Labels, and the score from which each counts for each version that serves and may give it."""
+
+    labels: tuple[str, ...]
+    cuts: tuple[tuple[int, str, float], ...]
+
+    @property
+    def parameters(self) -> dict[str, object]:
+        return {
+            "tags": list(self.labels),
+            "tag_versions": [version_id for version_id, _, _ in self.cuts],
+            "tag_labels": [label for _, label, _ in self.cuts],
+            "tag_cuts": [score for _, _, score in self.cuts],
+        }
+
+
+def cuts(connection: sa.Connection, labels: Sequence[str]) -> Cuts:
+    """As thresholds are now."""
+    rows = connection.execute(_CUTS, {"labels": list(labels)}) if labels else ()
+    return Cuts(tuple(labels), tuple((row.id, row.label, row.cut) for row in rows))
+
+
+def surest(
+    connection: sa.Connection, wanted: Cuts, condition: str, parameters: dict[str, object], limit: int
+) -> list[int]:
+    """Products with any of the labels for which `condition` on `products p` holds, best score first."""
+    if not wanted.labels:
+        return []
+    joined = "" if condition == "true" else "JOIN products p ON p.id = {0}.product_id"
+    query = _SUREST.format(by_model=joined.format("pi"), by_person=joined.format("o"), where=condition)
+    return list(connection.scalars(sa.text(query), {**parameters, **_renamed(wanted), "limit": limit}))
+
+
+def reasons(
+    connection: sa.Connection, wanted: Cuts, product_ids: Sequence[int]
+) -> Sequence[sa.Row[tuple[int, str, float, bool]]]:
+    """(product_id, label, score, person) of these products, their best first."""
+    if not wanted.labels:
+        return []
+    return connection.execute(_REASONS, {**_renamed(wanted), "ids": list(product_ids)}).all()
+
+
+def _renamed(wanted: Cuts) -> dict[str, object]:
+    """Beside a filter by other tags."""
+    return {f"wanted_{name}": value for name, value in wanted.parameters.items()}
+
+
+_CUTS = sa.text(
+    """
+    SELECT m.id, asked.label, coalesce(own.threshold, general.threshold, 0.5) AS cut
+    FROM serving_versions m CROSS JOIN unnest(CAST(:labels AS text[])) asked (label)
+    LEFT JOIN thresholds own ON own.model_name = m.name AND own.label = asked.label
+    LEFT JOIN thresholds general ON general.model_name = m.name AND general.label = ''
+    WHERE m.task = 'classify'
+    """
+)
+
+_ASKED = """unnest(CAST(:wanted_tag_versions AS bigint[]), CAST(:wanted_tag_labels AS text[]),
+                CAST(:wanted_tag_cuts AS real[])) cut (version, label, score)"""
+
+# Several photos of a product may have the label, so fewer products may come than rows are read.
+_SUREST = f"""
+    SELECT product_id FROM (
+        SELECT said.product_id, said.score FROM {_ASKED} CROSS JOIN LATERAL (
+            SELECT pi.product_id, c.score FROM classifications c
+            JOIN product_images pi ON pi.image_id = c.image_id {{by_model}}
+            WHERE c.label = cut.label AND c.model_version_id = cut.version AND c.score >= cut.score
+              AND NOT EXISTS (SELECT FROM overrides o WHERE o.product_id = pi.product_id AND o.label = cut.label)
+              AND {{where}}
+            ORDER BY c.score DESC LIMIT :limit) said
+        UNION ALL
+        (SELECT o.product_id, 1.0 FROM overrides o {{by_person}}
+         WHERE o.label = ANY(CAST(:wanted_tags AS text[])) AND o.accepted AND {{where}} LIMIT :limit)) found
+    GROUP BY product_id ORDER BY max(score) DESC, product_id DESC LIMIT :limit
+"""
+
+_REASONS = sa.text(
+    f"""
+    SELECT product_id, label, max(score) AS score, bool_or(person) AS person FROM (
+        SELECT pi.product_id, c.label, c.score, false AS person
+        FROM product_images pi CROSS JOIN {_ASKED}
+        JOIN classifications c
+            ON c.image_id = pi.image_id AND c.model_version_id = cut.version AND c.label = cut.label
+        WHERE pi.product_id = ANY(CAST(:ids AS bigint[])) AND c.score >= cut.score
+          AND NOT EXISTS (SELECT FROM overrides o WHERE o.product_id = pi.product_id AND o.label = cut.label)
+        UNION ALL
+        SELECT product_id, label, 1.0, true FROM overrides
+        WHERE product_id = ANY(CAST(:ids AS bigint[])) AND label = ANY(CAST(:wanted_tags AS text[])) AND accepted) found
+    GROUP BY product_id, label ORDER BY product_id, score DESC
+    """
+)
