@@ -3,7 +3,7 @@
 from catalog.review.decisions import Decided, Decision, decide, relabelled
 from catalog.review.dismissals import dismiss
 from catalog.review.items import Alternative, ReviewItem
-from catalog.review.queue import ReviewPage, queue
+from catalog.review.pages import ReviewPage, queue
 from catalog.review.walks import Kind
 from catalog.review.why import Why, why
 

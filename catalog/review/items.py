@@ -91,8 +91,8 @@ _DETAILS = sa.text(
     """
     SELECT a.place, p.sku, p.title, i.object_key, mine.score, mine.threshold, coalesce(mine.agreeing, 0) AS agreeing,
            coalesce(mine.photos, 0) AS photos, other.alternatives
-    FROM unnest(CAST(:products AS bigint[]), CAST(:models AS text[]), CAST(:labels AS text[]), CAST(:images AS bigint[]))
-         WITH ORDINALITY a (product_id, model, label, image_id, place)
+    FROM unnest(CAST(:products AS bigint[]), CAST(:models AS text[]), CAST(:labels AS text[]),
+                CAST(:images AS bigint[])) WITH ORDINALITY a (product_id, model, label, image_id, place)
     JOIN products p ON p.id = a.product_id
     JOIN images i ON i.id = a.image_id
     LEFT JOIN LATERAL (

@@ -38,7 +38,9 @@ def _opinion(label: str, opinion: Opinion) -> str:
 def _unscored(label: str, opinion: Opinion) -> str:
     if not opinion.seen:
         return f"{opinion.model} has seen no photo of the product"
-    return f"{opinion.model} has seen {_count(opinion.seen, 'photo')} and has {label} not among the best labels"
+    return (
+        f"{opinion.model} has seen {_count(opinion.seen, 'photo')} and has {label} not among the best labels"
+    )
 
 
 def _cut_off(opinion: Opinion) -> str:
