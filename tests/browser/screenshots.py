@@ -26,6 +26,8 @@ from workers.settings import settings
 PLACE = Path(__file__).parents[2] / "docs" / "pages"
 SIZES = ((1440, 900), (390, 844))
 HEIGHT, GAP = 720, 12
+SETTLED = 500
+"""Milliseconds until what fades in is there."""
 GROUND = (128, 128, 132)
 
 
@@ -33,6 +35,7 @@ def pages(connection: sa.Connection) -> dict[str, tuple[str, Callable[[Page], No
     """By name the address, and what is done there before the picture is taken."""
     detected = "SELECT sku, image_id FROM product_detections GROUP BY 1, 2 ORDER BY count(*) DESC, 1 LIMIT 1"
     shelf, photo = connection.execute(sa.text(detected)).one()
+    old, new = connection.execute(sa.text(_TWINS)).one()
     bag = find_products(connection, "bag", Chosen(tags=("Bag",)), size=1).hits[0].sku
     return {
         "grid": ("/", _nothing),
@@ -45,7 +48,7 @@ def pages(connection: sa.Connection) -> dict[str, tuple[str, Callable[[Page], No
         "job": ("/jobs/1", _nothing),
         "failures": ("/failures", _nothing),
         "models": ("/models", _nothing),
-        "diff": ("/models/diff?old=product-mask&new=product-cutout", _nothing),
+        "diff": (f"/models/diff?old={old}&new={new}", _tiles),
     }
 
 
@@ -84,6 +87,7 @@ def _take(
     page.wait_for_load_state("networkidle")
     act(page)
     page.wait_for_load_state("networkidle")
+    page.wait_for_timeout(SETTLED)
     taken = Image.open(BytesIO(page.screenshot())).convert("RGB")
     context.close()
     return taken.resize((round(taken.width * HEIGHT / taken.height), HEIGHT), Image.Resampling.LANCZOS)
@@ -105,6 +109,11 @@ def _nothing(_: Page) -> None:
     pass
 
 
+def _tiles(page: Page) -> None:
+    """The pictures, below the figures."""
+    page.evaluate("document.querySelector('.pairs')?.closest('section').scrollIntoView()")
+
+
 def _names(page: Page) -> None:
     page.locator("[data-labels]").check()
 
@@ -116,6 +125,14 @@ def _why(page: Page) -> None:
 def _some(page: Page) -> None:
     for box in page.locator("[data-many] input[name=sku]").all()[:5]:
         box.check()
+
+
+# A candidate beside what serves; without one, two that find masks.
+_TWINS = """
+    SELECT name || '@' || min(version), name || '@' || max(version) FROM model_versions
+    WHERE state <> 'retired' GROUP BY name HAVING count(*) > 1
+    UNION ALL SELECT 'product-mask', 'product-cutout' LIMIT 1
+"""
 
 
 if __name__ == "__main__":

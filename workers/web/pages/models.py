@@ -22,7 +22,7 @@ from workers.web.pages.drawing import Drawing
 router = APIRouter()
 
 EXAMPLES = 24
-ROWS = 12
+ROWS = 8
 Key = Annotated[Plain, Query(max_length=220)]
 
 
