@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Form, Query, Request
 from starlette.responses import RedirectResponse, Response
 
 from catalog import failures as catalog_failures
-from catalog.advice import advice
+from catalog.advice import FILE_AT_FAULT, advice
 from catalog.failures import FailedPhoto, Selection
 from catalog.ledger import WORKER_LOST
 from workers import quarantine
@@ -49,6 +49,7 @@ def failures(
                 "group": group,
                 "advice": advice(group.code),
                 "commands": quarantine.commands(group, selection),
+                "again": "process" in group.stages and group.code not in FILE_AT_FAULT,
                 "photos": [_tile(photo) for photo in photos.get(group.code, ())],
             }
             for group in groups
