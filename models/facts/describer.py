@@ -74,15 +74,16 @@ class Describer(Predictor):
         """The facts of each photo, once for each spec. `masks` are of the same photos, None where there is none."""
         if not photos:
             return []
-        where = [place(photo.width, photo.height, SMALL) for photo in photos]
-        batch = make_batch(photos, where, SMALL)
+        shrunk = [_shrunk(photo, self.how) for photo in photos]
+        where = [place(photo.width, photo.height, SMALL) for photo in shrunk]
+        batch = make_batch(shrunk, where, SMALL)
         squares: Pixels = np.ascontiguousarray(batch.permute(0, 2, 3, 1).numpy())
         products, masked = self._products(squares, masks or [None] * len(photos))
         grey = light_of(np.moveaxis(squares, -1, 0))
         halves = grey.reshape(len(grey), GREY, ground.SIDE // GREY, GREY, -1).mean(
             axis=(2, 4), dtype=np.float32
         )
-        found = zip(photos, squares, grey, products, masked, fingerprints(halves), strict=True)
+        found = zip(shrunk, squares, grey, products, masked, fingerprints(halves), strict=True)
         return [(self._facts(*one),) * len(self.specs) for one in found]
 
     def _products(self, squares: Pixels, masks: Sequence[Mask | None]) -> tuple[Bools, list[bool]]:
@@ -112,7 +113,7 @@ class Describer(Predictor):
         )  # the ground's colour is the product's
         return Facts(
             colours=self._names.colours(square[inner], codes[inner]),
-            sharpness=sharpness(_light(photo, self.how)),
+            sharpness=sharpness(light_of(np.moveaxis(photo.pixels, -1, 0))),
             exposure=exposure(grey, square[inner]),
             background="packshot" if ground.plain(self._names.lab[codes], grey, product) else "lifestyle",
             product_share=share,
@@ -131,7 +132,8 @@ def _inner(product: Bools) -> Bools:
     return inner if inner.sum() >= SURE * product.sum() else product
 
 
-def _light(photo: Photo, how: Preprocessing) -> Light:
-    """The photo in grey, scaled down to the input's size where it is larger: (h, w), 0 to 255."""
+def _shrunk(photo: Photo, how: Preprocessing) -> Photo:
+    """The photo in the input's size, where it is larger."""
     where = place(photo.width, photo.height, how)
-    return light_of(scaled(photo, where, how).numpy())
+    pixels = scaled(photo, where, how).permute(1, 2, 0).numpy()
+    return Photo(pixels, where.width, where.height)

@@ -140,6 +140,7 @@ def test_an_example_has_what_both_said(engine: sa.Engine) -> None:
         (("thing@1", "thing@1"), NotComparable, "with itself"),
         (("thing@1", None), NotComparable, "name two versions"),
         (("thing@1", "finder"), NotComparable, "thing@1 is there to classify, finder@1 to detect"),
+        (("facts@2", None), NotComparable, "measures photos and gives no labels"),
     ],
 )
 def test_versions_that_cannot_be_compared(
@@ -147,6 +148,8 @@ def test_versions_that_cannot_be_compared(
 ) -> None:
     add_pair(engine)
     add_version(engine, "finder", task="detect")
+    for number in (1, 2):
+        add_version(engine, "facts", number, task="describe", labels=[])
     with engine.connect() as connection, pytest.raises(error, match=sentence):
         diff.pair(connection, *named)
 
