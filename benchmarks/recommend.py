@@ -9,33 +9,23 @@ product is one of them.
 
 from __future__ import annotations
 
-import csv
-import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from math import log2
-from pathlib import Path
 from random import Random
-from typing import cast
 
 import numpy as np
 import sqlalchemy as sa
 
+from benchmarks.filled import fill, sku
 from benchmarks.rows import Row, run
 from benchmarks.scratch import scratch
-from benchmarks.tastes import WIDTH, Shop, make
-from catalog import interactions
-from catalog.copying import copy
-from catalog.recommend import for_shopper, goes_with, refresh
-from catalog.recommend.refreshing import Refreshed
-from catalog.tables import EmbeddingRow
-from catalog.tables.shoppers import KINDS
-from tests.catalog.shop import add_version
+from benchmarks.tastes import Ints, Shop, make
+from catalog.recommend import for_shopper, goes_with
 
-SIZE, ASKED, LOADED = 20, 1_000, 50_000
+SIZE, ASKED = 20, 1_000
 LATENCY, BETTER = 50.0, 2.0  # milliseconds; times popularity's recall
 
 Answer = Callable[[int], Sequence[int]]
@@ -46,7 +36,7 @@ Answer = Callable[[int], Sequence[int]]
 class Left:
     """`known` acts by their index, and for each shopper that is asked about the product that was left out."""
 
-    known: np.typing.NDArray[np.int64]
+    known: Ints
     wanted: dict[int, int]
 
 
@@ -57,10 +47,10 @@ def measure(quick: bool) -> list[Row]:
     left = leave_out(shop, ASKED // (4 if quick else 1))
     with scratch() as place:
         engine = sa.create_engine(place.database())
-        rows = [*fill(engine, shop, left)]
+        rows = [*fill(engine, shop, left.known)]
         with engine.connect() as connection:
             rows += judged(shop, left, _tagmill(connection))
-            rows += [_latency("goes with", lambda n: goes_with(connection, _sku(n), size=SIZE), left)]
+            rows += [_latency("goes with", lambda n: goes_with(connection, sku(n), size=SIZE), left)]
         engine.dispose()
     return rows
 
@@ -77,32 +67,6 @@ def leave_out(shop: Shop, count: int) -> Left:
     chosen = Random(7).sample(usable, count)
     known = np.delete(np.arange(len(shop.shopper)), chosen)
     return Left(known, {int(shop.shopper[end]): int(shop.product[end]) for end in chosen})
-
-
-def fill(engine: sa.Engine, shop: Shop, left: Left) -> Iterator[Row]:
-    """A catalog with all but what was left out; rows about how long its parts took."""
-    version = add_version(engine, "vectors", task="embed").id
-    tags = add_version(engine, "product-type").id
-    with engine.begin() as connection:
-        connection.execute(sa.text("SET LOCAL session_replication_role = replica"))  # right by construction
-        given = {"categories": shop.category.tolist(), "styles": shop.style.tolist(), "tags": tags}
-        for statement in (_PRODUCTS, _PHOTOS, _PRODUCT_IMAGES, _TAGS):
-            connection.execute(sa.text(statement), given)
-        _copy_embeddings(connection, shop, version)
-        for start in range(0, len(left.known) - LOADED // 10, 100_000):
-            connection.execute(
-                sa.text(_ACTS), _acts(shop, left.known[: -LOADED // 10][start : start + 100_000])
-            )
-    yield _load(engine, shop, left.known[-LOADED // 10 :])
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(sa.text("SET maintenance_work_mem = '512MB'"))
-        built = _seconds(lambda: connection.execute(sa.text(_INDEX.format(version=version, width=WIDTH))))
-        connection.execute(sa.text("VACUUM ANALYZE"))
-    yield Row("index over embeddings", built, "s", None, False, f"HNSW, {len(shop.category):,} of {WIDTH}")
-    started = time.perf_counter()
-    done = cast(Refreshed, refresh(engine))
-    took = time.perf_counter() - started
-    yield Row("refresh", took, "s", 60, False, f"{len(left.known):,} acts, {done.pairs:,} pairs kept")
 
 
 def judged(shop: Shop, left: Left, tagmill: Answer) -> list[Row]:
@@ -207,81 +171,6 @@ def _percentiles(name: str, took: Sequence[float]) -> list[Row]:
         Row(f"{name}, p50", float(middle), "ms", None, False, note),
         Row(f"{name}, p95", float(late), "ms", LATENCY, False, note),
     ]
-
-
-def _load(engine: sa.Engine, shop: Shop, acts: np.typing.NDArray[np.int64]) -> Row:
-    """The last acts, as `tagmill shoppers load` takes them."""
-    now = datetime.now(UTC)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "acts.csv"
-        with path.open("w", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(("shopper", "sku", "kind", "happened_at"))
-            for act in acts.tolist():
-                at = now - timedelta(days=float(shop.day[act]))
-                row = (f"s{shop.shopper[act]}", _sku(int(shop.product[act])), KINDS[shop.kind[act]])
-                writer.writerow((*row, at.isoformat()))
-        took = _seconds(lambda: interactions.load(engine, path, lambda error: print(error)))
-    return Row("loading", len(acts) / took, "acts/s", None, True, f"{len(acts):,} rows of CSV")
-
-
-def _copy_embeddings(connection: sa.Connection, shop: Shop, version: int) -> None:
-    table = cast(sa.Table, EmbeddingRow.__table__)
-    for start in range(0, len(shop.embedding), 10_000):
-        rows = [
-            {"image_id": start + place, "model_version_id": version, "embedding": vector}
-            for place, vector in enumerate(shop.embedding[start : start + 10_000], start=1)
-        ]
-        copy(connection, table, rows)
-
-
-def _acts(shop: Shop, acts: np.typing.NDArray[np.int64]) -> dict[str, object]:
-    return {
-        "shoppers": shop.shopper[acts].tolist(),
-        "products": shop.product[acts].tolist(),
-        "kinds": [KINDS[kind] for kind in shop.kind[acts]],
-        "days": shop.day[acts].tolist(),
-    }
-
-
-def _sku(product: int) -> str:
-    return f"SKU-{product + 1:07}"
-
-
-def _seconds(act: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    act()
-    return time.perf_counter() - started
-
-
-_PRODUCTS = """
-    INSERT INTO products (sku, title, category)
-    SELECT 'SKU-' || lpad(n::text, 7, '0'), 'Product ' || n, 'Category ' || category
-    FROM unnest(CAST(:categories AS bigint[])) WITH ORDINALITY AS made (category, n)
-"""
-_PHOTOS = """
-    INSERT INTO images (sha256, object_key, format, bytes, width, height)
-    SELECT encode(sha256(id::text::bytea), 'hex'), 'images/' || id || '.jpg', 'JPEG', 60000, 1200, 1200
-    FROM products ORDER BY id
-"""
-_PRODUCT_IMAGES = "INSERT INTO product_images SELECT id, id, 0, id || '.jpg' FROM products"
-_TAGS = """
-    INSERT INTO classifications
-    SELECT made.n, :tags, tag.label, tag.rank, 0.9
-    FROM unnest(CAST(:categories AS bigint[]), CAST(:styles AS bigint[])) WITH ORDINALITY AS made (category, style, n)
-    CROSS JOIN LATERAL (VALUES ('Category ' || category, 1), ('Style ' || style, 2)) AS tag (label, rank)
-"""
-_ACTS = """
-    INSERT INTO interactions (shopper, happened_at, product_id, kind)
-    SELECT 's' || shopper, now() - day * interval '1 day', product + 1, kind
-    FROM unnest(CAST(:shoppers AS bigint[]), CAST(:products AS bigint[]), CAST(:kinds AS text[]),
-                CAST(:days AS float8[])) AS act (shopper, product, kind, day)
-    ON CONFLICT DO NOTHING
-"""
-_INDEX = """
-    CREATE INDEX benchmark_vectors ON embeddings
-    USING hnsw ((embedding::halfvec({width})) halfvec_cosine_ops) WHERE model_version_id = {version}
-"""
 
 
 if __name__ == "__main__":

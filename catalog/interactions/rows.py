@@ -21,7 +21,7 @@ CLOCKS_DIFFER = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True)
 class Interaction:
-    """What a shopper did with a product. `line` is that of its file, or its place in a request."""
+    """What a shopper did with a product, made by `read`. `line` is that of its file, or its place in a request."""
 
     line: int
     shopper: str

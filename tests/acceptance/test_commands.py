@@ -35,6 +35,8 @@ COMMANDS = (
     "plan",
     "export",
     "readers",
+    "recommend",
+    "shoppers",
     "exporter",
     "models",
     "demo",
