@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from catalog import thresholds
+from catalog import places, thresholds
 from catalog.outcomes import Stored
 from models.predictions import Classification, Detections, Embedding, Prediction, Segmentation
 
@@ -157,7 +157,7 @@ _TELL_SEEN = sa.text(
         JOIN model_versions m ON m.id = h.model_version_id AND m.state = 'serving'
         {thresholds.joined("h")}
         WHERE {thresholds.counts("h")}
-          AND EXISTS (SELECT FROM product_images pi WHERE pi.image_id = h.image_id)
+          AND {places.is_shown("h.image_id")}
         ORDER BY h.image_id, h.label, h.score DESC
     ) s
     JOIN webhooks w ON 'label.seen' = ANY(w.events) AND s.label = ANY(w.labels)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 
+from catalog import places
 from catalog.errors import BadFilter
 
 TEXTS = ("sku", "title", "description", "brand", "category", "currency", "parent_sku")
@@ -74,6 +75,8 @@ class Filter:
 
     def of_image(self, image_id: str) -> tuple[str, dict[str, object]]:
         """SQL that is true where the image (a column, such as `w.image_id`) shows a product that is meant."""
+        if not self.conditions:
+            return places.is_shown(image_id), {}
         shown = f"product_images pi JOIN products p ON p.id = pi.product_id WHERE pi.image_id = {image_id}"
         where, parameters = self.of_product()
         return f"EXISTS (SELECT FROM {shown} AND {where})", parameters

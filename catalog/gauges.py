@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from catalog.ledger_sql import OLDEST
+from catalog.places import is_shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,10 @@ _OPEN = sa.text(
 )
 
 _QUARANTINED = sa.text(
-    "SELECT error_code, count(*) FROM work_items WHERE state = 'quarantined' GROUP BY 1 ORDER BY 2 DESC LIMIT 50"
+    f"""
+    SELECT error_code, count(*) FROM work_items w WHERE state = 'quarantined' AND {is_shown("w.image_id")}
+    GROUP BY 1 ORDER BY 2 DESC LIMIT 50
+    """
 )
 
 _EXPIRED = sa.text("SELECT count(*) FROM work_items WHERE state = 'leased' AND lease_expires_at < now()")

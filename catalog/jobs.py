@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
-from catalog import events
+from catalog import events, places
 from catalog.errors import UnknownJob
 from catalog.filters import Filter
 from catalog.ledger import Lane
@@ -164,10 +164,10 @@ def progress(connection: sa.Connection, *, job_id: int | None = None, limit: int
 def failure_codes(connection: sa.Connection, job_id: int) -> dict[str, int]:
     """How many items and rows of its manifest failed in a job, or the job itself, by code, the commonest first."""
     query = sa.text(
-        """
+        f"""
         SELECT code, count(*) AS failures FROM (
             SELECT error_code AS code FROM work_items w WHERE job_id = :job_id AND state = 'quarantined'
-                AND EXISTS (SELECT FROM product_images pi WHERE pi.image_id = w.image_id)
+                AND {places.is_shown("w.image_id")}
             UNION ALL SELECT code FROM ingest_errors WHERE job_id = :job_id
             UNION ALL SELECT code FROM failures WHERE job_id = :job_id AND stage NOT IN ('process', 'ingest')
         ) failed GROUP BY 1 ORDER BY 2 DESC, 1

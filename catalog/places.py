@@ -20,6 +20,11 @@ class Link:
     place: str | None
 
 
+def is_shown(image_id: str) -> str:
+    """SQL that is true where a product shows the photo (a column, such as `w.image_id`): none took its place."""
+    return f"EXISTS (SELECT FROM product_images pi WHERE pi.image_id = {image_id})"
+
+
 def arranged(before: Sequence[Link], named: Sequence[Link]) -> list[Link]:
     """The photos of a product, its main photo first, after a manifest named `named`, where `before` were shown.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
-from catalog import events, locks, versions
+from catalog import events, locks, places, versions
 from catalog.errors import AlreadyServes, NotCovered, NoWayBack
 from catalog.tables import ModelVersion
 from catalog.versions import Version
@@ -142,7 +142,7 @@ def _what_is_missing(version: Version, serving: Version, missing: Gaps) -> str:
 # What the serving version could not do itself is no loss, nor is a photo that no product shows any more. A failure of a
 # cancelled job is given up, to be planned anew.
 _GAPS = sa.text(
-    """
+    f"""
     SELECT CASE WHEN w.state IN ('pending', 'leased', 'retry') THEN 'waiting'
                 WHEN w.state = 'quarantined' AND j.held IS DISTINCT FROM 'cancelled' THEN 'failed'
                 ELSE 'unasked' END AS state,
@@ -153,7 +153,7 @@ _GAPS = sa.text(
     LEFT JOIN jobs j ON j.id = w.job_id
     WHERE s.model_version_id = :serving_id AND s.state IN ('done', 'pending', 'leased', 'retry')
       AND w.state IS DISTINCT FROM 'done'
-      AND EXISTS (SELECT FROM product_images pi WHERE pi.image_id = s.image_id)
+      AND {places.is_shown("s.image_id")}
     GROUP BY 1, 2
     """
 )

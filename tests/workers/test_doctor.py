@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from redis import Redis
 
 from catalog.asset_store import S3AssetStore, image_key
-from tests.catalog.shop import add_images, add_version, execute, make_ledger, plan, rows
+from tests.catalog.shop import add_images, add_product, add_version, execute, make_ledger, plan, rows
 from workers.doctor import Finding, examine
 from workers.runtime import Runtime
 from workers.settings import Settings
@@ -99,7 +99,9 @@ def test_work_on_hold_is_told(runtime: Runtime, engine: sa.Engine) -> None:
 def test_quarantine_interrupted_ingests_and_missing_objects(
     runtime: Runtime, engine: sa.Engine, store: S3AssetStore
 ) -> None:
-    plan(engine, add_images(engine, 2), add_version(engine).id)
+    shown, replaced = add_images(engine, 2)
+    add_product(engine, "A", [shown])
+    plan(engine, [shown, replaced], add_version(engine).id)
     execute(
         engine,
         "UPDATE work_items SET state = 'quarantined', error_code = 'truncated', error_reason = 'short'",
@@ -107,7 +109,9 @@ def test_quarantine_interrupted_ingests_and_missing_objects(
     execute(engine, "UPDATE jobs SET created_at = now() - interval '2 hours'")
     wanted = {("quarantine", "warn"), ("ingest_interrupted", "warn"), ("objects_missing", "fail")}
     assert wanted <= levels(runtime)
-    assert "--code truncated" in of(runtime, "quarantine")[0].remedy
+    (finding,) = of(runtime, "quarantine")
+    assert finding.sentence == "1 items are in quarantine as truncated"
+    assert "tagmill failures --code truncated" in finding.remedy
     for image_id, sha256 in rows(engine, "SELECT id, sha256 FROM images"):
         key = image_key(sha256, "PNG")
         execute(engine, "UPDATE images SET object_key = :key WHERE id = :id", key=key, id=image_id)

@@ -14,7 +14,7 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from catalog.ledger import Lane
-from tests.catalog.shop import add_images, add_version, execute, make_ledger, plan
+from tests.catalog.shop import add_images, add_product, add_version, execute, make_ledger, plan
 from workers import exporter
 from workers.runtime import Runtime
 
@@ -112,6 +112,7 @@ def told(runtime: Runtime) -> str:
 def test_the_exporter_tells_how_work_stands(runtime: Runtime) -> None:
     engine = runtime.engine
     images, version = add_images(engine, 9), add_version(engine, "shoes").id
+    add_product(engine, "A", images)
     plan(engine, images[:4], version)
     upload, paused = plan(engine, images[4:6], version), plan(engine, images[6:], version)
     execute(engine, "UPDATE jobs SET lane = 'fresh' WHERE id = :id", id=upload)

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from catalog import holds
 from catalog.ledger_sql import HAS_LEASED, OLDEST
+from catalog.places import is_shown
 from workers.doctor.finding import Finding, judge
 from workers.runtime import Runtime
 
@@ -75,7 +76,7 @@ def _quarantine(connection: sa.Connection) -> Iterator[Finding]:
         yield Finding("quarantine", "ok", "nothing is in quarantine")
     for row in rows:
         sentence = f"{row.items:,} items are in quarantine as {row.error_code}"
-        remedy = f"Look at the view `failures`; then `tagmill jobs retry --code {row.error_code}`."
+        remedy = f"`tagmill failures --code {row.error_code}` says what to do."
         yield Finding("quarantine", "warn", sentence, remedy)
 
 
@@ -108,8 +109,8 @@ _INTERRUPTED = sa.text(
 )
 
 _QUARANTINE = sa.text(
-    """
-    SELECT error_code, count(*) AS items FROM work_items WHERE state = 'quarantined'
+    f"""
+    SELECT error_code, count(*) AS items FROM work_items w WHERE state = 'quarantined' AND {is_shown("w.image_id")}
     GROUP BY error_code ORDER BY items DESC LIMIT 10
     """
 )

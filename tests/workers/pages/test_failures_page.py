@@ -58,8 +58,8 @@ def test_photos_and_placeholders(objects: Objects) -> None:
         "bad_price": [failed("bad_price", stage="ingest", line=1234, models=[])],
     }
     groups = [
-        group("corrupt", 500),
-        group("worker_lost", 1),
+        group("corrupt", 500, manifests=["/shop/spring.csv"]),
+        group("worker_lost", 1, manifests=["/shop/summer.csv"]),
         group("bad_price", 1, "ingest", ["/shop/my products.csv"]),
     ]
     selection = Selection(job_id=3, model="shoes@2", where=("title~it's",))
@@ -78,10 +78,13 @@ def test_photos_and_placeholders(objects: Objects) -> None:
         "Only job 3, shoes@2, title~it's.",
         "2 attempts",
         "2026-11-29 12:30",
-        "tagmill jobs retry 3 --code corrupt --model shoes@2 --where 'title~it'\"'\"'s'",
+        "tagmill jobs retry 3 --code worker_lost --model shoes@2 --where 'title~it'\"'\"'s'",
+        "tagmill ingest /shop/spring.csv",
         "tagmill ingest '/shop/my products.csv'",
     ):
         assert said in page.text, said
+    assert "retry 3 --code corrupt" not in page.text  # no other try of the same file helps
+    assert "summer.csv" not in page.text
 
 
 def test_hostile_text_is_text(objects: Objects) -> None:
