@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.tagmill-installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-fast chaos mutations bench bench-quick lint types format services-down clean
+.PHONY: help chromium install demo test test-fast chaos mutations bench bench-quick lint types format screenshots services-down clean
 
 help: ## List these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -19,10 +19,18 @@ $(STAMP): pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable '.[embedded,train,unet,int8,meaning,otel,dev]'
 	@touch $@
 
+chromium: ## The browser that the tests of the pages drive; as root it is installed by apt
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null \
+	  || { [ "$$(id -u)" = 0 ] && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y chromium >/dev/null; } \
+	  || { echo 'install Chromium first: sudo apt-get install chromium' >&2; exit 1; }
+
+screenshots: install chromium ## Take the pictures of docs/pages anew, of the demo's catalog
+	$(BIN)/python -m tests.browser.screenshots
+
 demo: install ## From photos to rows: start everything, tag a small catalog, show the result
 	$(BIN)/tagmill demo
 
-test: install lint types ## Everything CI checks: lint, strict types, all tests
+test: install chromium lint types ## Everything CI checks: lint, strict types, all tests
 	$(BIN)/python -m pytest
 
 chaos: install ## Break everything that can break, and count: SEED=n repeats a run, ONLY=name picks scenarios
@@ -38,7 +46,7 @@ bench-quick: install ## The same figures, rougher, in a quarter of an hour
 	$(BIN)/python -m benchmarks --quick
 
 test-fast: install ## The tests that need no worker processes
-	$(BIN)/python -m pytest --ignore=tests/acceptance
+	$(BIN)/python -m pytest --ignore=tests/acceptance --ignore=tests/browser
 
 lint: install ## Style
 	$(BIN)/ruff check .

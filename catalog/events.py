@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from catalog import places, thresholds
 from catalog.outcomes import Stored
-from models.predictions import Classification, Detections, Embedding, Prediction, Segmentation
+from models.predictions import Classification, Detections, Embedding, Facts, Prediction, Segmentation
 
 if TYPE_CHECKING:
     from catalog.versions import Version
@@ -134,7 +134,7 @@ def _labels(prediction: Prediction) -> list[tuple[str, float]]:
     match prediction:
         case Classification(found) | Detections(found) | Segmentation(segments=found):
             return [(one.label, one.score) for one in found]
-        case Embedding():
+        case Embedding() | Facts():
             return []
 
 

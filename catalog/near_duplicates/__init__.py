@@ -1,10 +1,11 @@
 """Photos that are crops, recompressions, resizes or recolourings of one another: found, grouped, decided by people.
 
-`find` compares new photos with all, `groups` joins pairs to groups and lists them, `decide` takes people's word.
+`compare` sets new photos beside all others, `regroup` joins pairs to groups, `groups` lists them, `decide` takes
+people's word.
 """
 
+from catalog.near_duplicates.compare import Found, find
 from catalog.near_duplicates.decide import decide
-from catalog.near_duplicates.find import Found, find
 from catalog.near_duplicates.groups import Group, Grouped, Member, groups
 
 __all__ = ["Found", "Group", "Grouped", "Member", "decide", "find", "groups"]

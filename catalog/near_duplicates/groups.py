@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import Literal
+from enum import StrEnum
 
 import sqlalchemy as sa
 
-State = Literal["open", "accepted", "rejected"]
+
+class State(StrEnum):
+    """What people said of pairs; nobody has of those that are open."""
+
+    OPEN = "open"
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +47,7 @@ class Grouped:
 
 
 def groups(connection: sa.Connection, state: State, *, size: int = 20, after: int = 0) -> Grouped:
-    """Groups with pairs in this state, open ones being those that nobody decided, behind the group `after`."""
+    """Groups with pairs in this state, behind the group `after`."""
     parameters = {"after": after, "limit": size + 1}
     found = connection.execute(_GROUPS[state], parameters).all()
     shown = found[:size]
@@ -81,9 +87,9 @@ def _statement(verdict: str) -> sa.TextClause:
 
 
 _GROUPS = {
-    "open": _statement("IS NULL"),
-    "accepted": _statement("= 'accepted'"),
-    "rejected": _statement("= 'rejected'"),
+    State.OPEN: _statement("IS NULL"),
+    State.ACCEPTED: _statement("= 'accepted'"),
+    State.REJECTED: _statement("= 'rejected'"),
 }
 
 _MEMBERS = sa.text(

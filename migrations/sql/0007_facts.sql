@@ -34,6 +34,9 @@ JOIN product_images pi ON pi.image_id = f.image_id
 JOIN products p ON p.id = pi.product_id;
 COMMENT ON VIEW product_facts IS 'Photos of products: colours of what they show, and how good the photos are';
 COMMENT ON COLUMN product_facts.colour IS 'Name of the colour that covers most of the product';
+COMMENT ON COLUMN product_facts.colour_hex IS '#rrggbb, the mean of the pixels that have this name';
+COMMENT ON COLUMN product_facts.width IS 'Of the photo, in pixels after EXIF orientation';
+COMMENT ON COLUMN product_facts.height IS 'Of the photo, in pixels after EXIF orientation';
 COMMENT ON COLUMN product_facts.colours IS 'All its colours, largest first: [{"name", "hex", "share"}]; share is of the product, 0 to 1';
 COMMENT ON COLUMN product_facts.sharpness IS '0 blurred to 1 sharp, at the size in which the photo was seen';
 COMMENT ON COLUMN product_facts.exposure IS '-1 too dark to 1 too bright; 0 is well exposed';

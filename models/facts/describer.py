@@ -114,7 +114,7 @@ class Describer(Predictor):
             colours=self._names.colours(square[inner], codes[inner]),
             sharpness=sharpness(_light(photo, self.how)),
             exposure=exposure(grey, square[inner]),
-            background="packshot" if ground.plain(self._names.lab[codes], product) else "lifestyle",
+            background="packshot" if ground.plain(self._names.lab[codes], grey, product) else "lifestyle",
             product_share=share,
             masked=masked,
             perceptual_hash=fingerprint,

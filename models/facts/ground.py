@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from models.facts.quality import Light
+
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float32]
 
@@ -18,6 +20,8 @@ SAME = 12.0
 """Distance in L*a*b* up to which a pixel has the ground's colour."""
 PLAIN = 0.8
 """Share of the rim that one colour has on a plain ground."""
+ROUGH = 3.0
+"""Brightness (of 255) by which neighbouring pixels of a plain ground differ at most; of carpets and planks by more."""
 ROUNDS = 3
 """Sweeps of the flood: enough for all but mazes."""
 
@@ -54,18 +58,31 @@ def products(lab: Floats) -> Bools:
     return ~_flooded(alike.reshape(-1, SIDE, SIDE))
 
 
-def plain(lab: Floats, product: Bools) -> bool:
-    """Whether the rim of one square, where it is not `product`, has one colour. A product all around is no ground."""
-    rim = lab[RIM_PIXELS & ~product]
+def plain(lab: Floats, grey: Light, product: Bools) -> bool:
+    """Whether the rim of one square, where it is not `product`, has one colour and no texture.
+
+    A product all around is no ground.
+    """
+    ground = RIM_PIXELS & ~product
+    rim = lab[ground]
     if len(rim) < RIM_PIXELS.sum() / 4:
         return False
-    return bool(np.count_nonzero(_squared(rim - _middle(rim, axis=0)) < SAME**2) >= PLAIN * len(rim))
+    same = np.count_nonzero(_squared(rim - _middle(rim, axis=0)) < SAME**2)
+    return bool(same >= PLAIN * len(rim)) and _roughness(grey, ground) <= ROUGH
+
+
+def _roughness(grey: Light, ground: Bools) -> float:
+    """Mean difference of neighbouring pixels of the ground."""
+    across = np.abs(np.diff(grey, axis=1))[ground[:, 1:] & ground[:, :-1]]
+    down = np.abs(np.diff(grey, axis=0))[ground[1:] & ground[:-1]]
+    return float((across.sum() + down.sum()) / max(1, len(across) + len(down)))
 
 
 def _middle(values: Floats, axis: int) -> Floats:
     """The median; of an even number of values the upper one."""
     half = values.shape[axis] // 2
-    return np.partition(values, half, axis=axis).take(half, axis=axis)
+    middle: Floats = np.partition(values, half, axis=axis).take(half, axis=axis)
+    return middle
 
 
 def _squared(vectors: Floats) -> Floats:

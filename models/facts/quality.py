@@ -20,7 +20,8 @@ BLOWN = 250
 def light_of(planes: npt.NDArray[np.uint8]) -> Light:
     """Brightness of RGB planes (3, …), 0 to 255, by Rec. 601."""
     red, green, blue = planes.astype(np.uint16)
-    return ((red * 77 + green * 150 + blue * 29) >> 8).astype(np.int16)
+    light: Light = ((red * 77 + green * 150 + blue * 29) >> 8).astype(np.int16)
+    return light
 
 
 def sharpness(light: Light) -> float:
@@ -57,4 +58,4 @@ def exposure(light: Light, product: npt.NDArray[np.uint8]) -> float:
     dark = max(0.0, (DIM - int(np.searchsorted(darker, 0.95 * darker[-1]))) / DIM)
     blown = (product[:, 0] >= BLOWN) & (product[:, 1] >= BLOWN) & (product[:, 2] >= BLOWN)
     bright = np.count_nonzero(blown) / len(product)
-    return bright - dark
+    return float(bright - dark)

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from models.errors import DataError
 from models.predictor import Predictor
-from models.spec import UNLABELLED, ModelSpec
+from models.spec import ModelSpec
 from models.training import duplicates, split
 from models.training.facts import DataFacts, Report, SplitFacts
 from models.training.looking import Looked, look
@@ -61,7 +61,7 @@ def evaluate(
     """
     began, tell = time.monotonic(), on_progress or _nobody
     spec = predictor.specs[0]
-    if spec.task in UNLABELLED:
+    if spec.task == "embed" or spec.task == "describe":
         raise DataError(
             f"{spec.key} does {spec.task}, which has no labels to be measured by; name another model"
         )

@@ -14,10 +14,13 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from models.starter.pack import starter_specs
 from workers.runtime import Runtime
 from workers.settings import Settings
 from workers.setup import prepare
 
+EACH = sum(spec.on_ingest for spec in starter_specs())
+"""Models that see every new photo."""
 TAGMILL = [sys.executable, "-m", "workers.cli"]
 
 

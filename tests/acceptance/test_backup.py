@@ -16,14 +16,15 @@ import pytest
 import sqlalchemy as sa
 
 from catalog.asset_store import S3AssetStore
-from tests.acceptance.conftest import TAGMILL, System
+from models.starter.pack import starter_specs
+from tests.acceptance.conftest import EACH, TAGMILL, System
 from tests.acceptance.photos import write_catalog
 from workers.backup.manifest import SealedFile
 from workers.embedded import programs
 from workers.embedded.errors import ServiceError
 
 PHOTOS = 60
-MODELS = 5  # four of them see every new photo
+MODELS = len(starter_specs())
 
 
 @pytest.fixture
@@ -98,7 +99,7 @@ def test_taken_while_a_worker_runs_and_finished_elsewhere(
     restored = elsewhere.json("restore", str(folder))
     assert restored["copied"] == first["objects"]
     states = dict(elsewhere.rows("SELECT state, count(*) FROM work_items GROUP BY 1"))
-    assert 0 < states["done"] < 4 * PHOTOS, "the backup was not taken in the midst of work"
+    assert 0 < states["done"] < EACH * PHOTOS, "the backup was not taken in the midst of work"
     assert restored["released"] > 0, "nothing was leased when the backup was taken"
     assert "leased" not in states
     assert elsewhere.rows("SELECT FROM work_items WHERE state <> 'done' AND attempts > 0") == []
@@ -106,7 +107,7 @@ def test_taken_while_a_worker_runs_and_finished_elsewhere(
 
     elsewhere.drain()
     system.wait_for(lambda: not system.rows("SELECT FROM work_items WHERE state <> 'done'"), seconds=120)
-    assert elsewhere.rows("SELECT state, count(*) FROM work_items GROUP BY 1") == [("done", 4 * PHOTOS)]
+    assert elsewhere.rows("SELECT state, count(*) FROM work_items GROUP BY 1") == [("done", EACH * PHOTOS)]
     assert elsewhere.value("SELECT max(attempts) FROM work_items") == 1
     assert best_labels(elsewhere) == best_labels(system) != []
 

@@ -9,11 +9,10 @@ import numpy as np
 from PIL import Image
 
 from catalog.asset_store import S3AssetStore, mask_key
-from tests.acceptance.conftest import System
+from tests.acceptance.conftest import EACH, System
 from tests.acceptance.photos import odd_files, write_catalog, write_manifest
 
 GOOD = 40
-FOUR_TASKS = 4
 
 
 def test_good_and_odd_photos_in_one_manifest(system: System, store: S3AssetStore, tmp_path: Path) -> None:
@@ -38,11 +37,12 @@ def test_good_and_odd_photos_in_one_manifest(system: System, store: S3AssetStore
     assert set(failures) == {name for name, (_, code) in odd.items() if code}
 
     processed = GOOD + sum(code is None for _, code in odd.values())
-    done = system.rows("SELECT image_id FROM work_items WHERE state = 'done' GROUP BY 1 HAVING count(*) = 4")
+    query = "SELECT image_id FROM work_items WHERE state = 'done' GROUP BY 1 HAVING count(*) = :each"
+    done = system.rows(query, each=EACH)
     assert len(done) == processed
     assert system.value("SELECT count(*) FROM work_items WHERE state NOT IN ('done', 'quarantined')") == 0
     assert system.value("SELECT count(*) FROM embeddings") == processed
-    assert summary["work_new"] == FOUR_TASKS * (processed + 1)
+    assert summary["work_new"] == EACH * (processed + 1)
 
     again = system.json("ingest", str(manifest), expect=3)
     assert (again["work_new"], again["photos_new"], again["products_changed"]) == (0, 0, 0)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from catalog import versions
-from tests.acceptance.conftest import TAGMILL, System
+from tests.acceptance.conftest import EACH, TAGMILL, System
 from tests.acceptance.photos import write_catalog
 
 PHOTOS = 120
@@ -47,15 +47,15 @@ def test_paused_cancelled_asked_for_again(system: System, tmp_path: Path) -> Non
     assert system.json("jobs", "cancel", str(job))["state"] == "cancelled"
     assert "ask for the work anew" in refused(system, "jobs", "resume", str(job))
     assert "there is no job 999" in refused(system, "jobs", "cancel", "999")
-    assert system.value("SELECT count(*) FROM work_items WHERE state = 'cancelled'") == 4 * PHOTOS
+    assert system.value("SELECT count(*) FROM work_items WHERE state = 'cancelled'") == EACH * PHOTOS
 
     some = system.json("process", "product-type", "--where", "sku=SKU-0|SKU-1")
     assert some["work_new"] == 2
     assert "is no condition" in refused(system, "process", "product-type", "--where", "sku")
     again = system.json("ingest", str(tmp_path / "catalog" / "products.csv"))
-    assert again["work_new"] == 4 * PHOTOS - 2
+    assert again["work_new"] == EACH * PHOTOS - 2
     system.drain()
-    assert system.rows("SELECT state, count(*) FROM work_items GROUP BY 1") == [("done", 4 * PHOTOS)]
+    assert system.rows("SELECT state, count(*) FROM work_items GROUP BY 1") == [("done", EACH * PHOTOS)]
     listed = {found["job_id"]: found["state"] for found in system.json("jobs", "list")}
     assert listed[job] == "cancelled"
     assert set(listed.values()) == {"cancelled", "finished"}
@@ -69,7 +69,7 @@ def test_fresh_photos_pass_the_backlog_and_metrics_tell_it(system: System, tmp_p
     ]
     system.start_worker("-c", "1", metrics_port=str(port))
     until(system, upload, state="finished", done=12)
-    until(system, bulk, state="finished", done=4 * PHOTOS)
+    until(system, bulk, state="finished", done=EACH * PHOTOS)
     ends = dict(system.rows("SELECT job_id, max(finished_at) FROM work_items GROUP BY 1"))
     assert ends[upload] < ends[bulk]  # although its messages waited before
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from redis import Redis
 
-from tests.acceptance.conftest import System
+from tests.acceptance.conftest import EACH, System
 from tests.acceptance.photos import write_catalog
 
 PHOTOS = 300
@@ -26,12 +26,12 @@ def test_killed_host_loses_and_doubles_nothing(system: System, tmp_path: Path) -
     os.killpg(victim.pid, signal.SIGKILL)
     victim.wait(10)
     done_before = system.value("SELECT count(*) FROM work_items WHERE state = 'done'")
-    assert 0 < done_before < 4 * PHOTOS
+    assert 0 < done_before < EACH * PHOTOS
     assert system.value("SELECT count(*) FROM work_items WHERE state = 'leased'") > 0
 
     system.drain(lease_seconds="3", sweep_seconds="1")
 
-    assert system.rows("SELECT state, count(*) FROM work_items GROUP BY 1") == [("done", 4 * PHOTOS)]
+    assert system.rows("SELECT state, count(*) FROM work_items GROUP BY 1") == [("done", EACH * PHOTOS)]
     for table in ("embeddings", "classifications WHERE rank = 1"):
         assert system.value(f"SELECT count(*) FROM {table}") == PHOTOS
     lost = system.value("SELECT count(*) FROM work_items WHERE attempts > 1")
@@ -48,7 +48,7 @@ def test_killed_child_is_replaced_and_its_photos_come_back(system: System, tmp_p
     for child in children(host.pid):
         os.kill(child, signal.SIGKILL)
     assert host.wait(180) == 0
-    assert system.rows("SELECT state, count(*) FROM work_items GROUP BY 1") == [("done", 4 * PHOTOS)]
+    assert system.rows("SELECT state, count(*) FROM work_items GROUP BY 1") == [("done", EACH * PHOTOS)]
 
 
 def children(pid: int) -> list[int]:

@@ -13,9 +13,11 @@ from catalog.outcomes import ItemKey, Stored
 from models.predictions import (
     Box,
     Classification,
+    Colour,
     Detection,
     Detections,
     Embedding,
+    Facts,
     Prediction,
     Score,
     Segment,
@@ -25,6 +27,11 @@ from models.runs import Runs
 from tests.catalog.shop import add_images, add_version, rows
 
 MASK = np.zeros((30, 40), np.uint8)
+COLOURS = (Colour("navy", "#14213d", 0.75), Colour("white", "#fefefe", 0.25))
+LISTED = [
+    {"name": "navy", "hex": "#14213d", "share": 0.75},
+    {"name": "white", "hex": "#fefefe", "share": 0.25},
+]
 BOX = Box(1.5, 2.0, 3.25, 4.75)
 
 # (prediction, table, its columns, its rows)
@@ -52,6 +59,12 @@ CASES: list[tuple[Prediction, str, str, list[tuple[Any, ...]]]] = [
         "embeddings",
         "embedding::text",
         [("[0.6,-0.8,0]",)],
+    ),
+    (
+        Facts(COLOURS, 0.75, -0.25, "packshot", 0.5, True, -(2**63)),
+        "photo_facts",
+        "colour, colour_hex, colours, sharpness, exposure, background, product_share, masked, perceptual_hash",
+        [("navy", "#14213d", LISTED, 0.75, -0.25, "packshot", 0.5, True, -(2**63))],
     ),
     (Classification(()), "classifications", "label", []),
     (Detections(()), "detections", "label", []),
@@ -83,9 +96,9 @@ def test_predictions_of_several_kinds_are_written_together(engine: sa.Engine) ->
                 for version, case in zip(made, CASES, strict=True)
             ],
         )
-    tables = ("classifications", "detections", "segments", "embeddings")
+    tables = ("classifications", "detections", "segments", "embeddings", "photo_facts")
     counts = [rows(engine, f"SELECT count(*) FROM {table}")[0][0] for table in tables]
-    assert counts == [2, 2, 1, 1]
+    assert counts == [2, 2, 1, 1, 1]
 
 
 def test_an_embedding_comes_back_bit_for_bit(engine: sa.Engine) -> None:

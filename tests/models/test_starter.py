@@ -47,14 +47,14 @@ def grey_photo(pixels: np.ndarray, side: int | None = None) -> Photo:
     return Photo(np.asarray(image.convert("RGB")).copy(), image.width, image.height)
 
 
-def test_both_weights_files_match_their_hashes_and_stay_small() -> None:
+def test_weights_files_match_their_hashes_and_stay_small() -> None:
     hashes = json.loads((packing.FOLDER / packing.HASHES).read_text(encoding="utf-8"))
     files = sorted(packing.FOLDER.glob("*.safetensors"))
     assert {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files} == hashes
     assert sum(path.stat().st_size for path in files) <= 12 * MEGABYTE
 
 
-def test_the_pack_names_five_models_and_four_share_one_network() -> None:
+def test_the_pack_names_six_models_and_four_share_one_network() -> None:
     specs = starter_specs()
     assert [spec.key for spec in specs] == [
         "product-type@1",
@@ -62,9 +62,10 @@ def test_the_pack_names_five_models_and_four_share_one_network() -> None:
         "product-mask@1",
         "product-embedding@1",
         "product-cutout@1",
+        "photo-facts@1",
     ]
-    assert len({(spec.builder, spec.weights, spec.sha256, spec.preprocessing) for spec in specs}) == 2
-    assert [spec.on_ingest for spec in specs] == [True, True, True, True, False]
+    assert len({(spec.builder, spec.weights, spec.sha256, spec.preprocessing) for spec in specs}) == 3
+    assert [spec.on_ingest for spec in specs] == [True, True, True, True, False, True]
     assert all(spec.license and spec.description for spec in specs)
 
 

@@ -14,7 +14,7 @@ def test_each_network_is_told_with_its_models_and_its_form(runtime: Runtime) -> 
     prepare(runtime)
     found = {tuple(sorted(keys)): verdict for keys, verdict in compile_models(runtime, [])}
     family = ("product-detector@1", "product-embedding@1", "product-mask@1", "product-type@1")
-    assert set(found) == {family, ("product-cutout@1",)}
+    assert set(found) == {family, ("product-cutout@1",), ("photo-facts@1",)}
     assert {verdict.form for verdict in found.values()} == {"eager"}
     assert {verdict.reason for verdict in found.values()} == {"the settings say so"}
 

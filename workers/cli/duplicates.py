@@ -65,9 +65,7 @@ def find(as_json: JsonFlag = False) -> None:
 
 @duplicates.command("list")
 def list_(
-    state: Annotated[
-        str, typer.Option("--state", metavar="open|accepted|rejected", help="Which pairs are shown.")
-    ] = "open",
+    state: Annotated[State, typer.Option("--state", help="Which pairs are shown.")] = State.OPEN,
     after: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Begin behind this group.")] = 0,
     limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="Groups shown.")] = 20,
     as_json: JsonFlag = False,
@@ -77,7 +75,7 @@ def list_(
     Example: tagmill duplicates list --state accepted --limit 50
     """
     with Runtime(settings()).engine.connect() as connection:
-        found = near_duplicates.groups(connection, _state(state), size=limit, after=after)
+        found = near_duplicates.groups(connection, state, size=limit, after=after)
     if as_json:
         print_json(asdict(found))
         return
@@ -124,12 +122,6 @@ def _decide(group: int, verdict: Verdict, author: str, photo: int | None, as_jso
         out.print(f"group {group}: {pairs:,} pair{'s' if pairs > 1 else ''} {verdict}")
     else:
         out.print(f"group {group} has nothing undecided; --photo decides the pairs of one photo anew")
-
-
-def _state(text: str) -> State:
-    if text == "open" or text == "accepted" or text == "rejected":
-        return text
-    raise typer.BadParameter(f"{text!r} is none of open, accepted, rejected", param_hint="--state")
 
 
 def _rows(group: Group) -> Iterator[tuple[str, ...]]:

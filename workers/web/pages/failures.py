@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Form, Query, Request
+from fastapi import APIRouter, Depends, Form, Query, Request
 from starlette.responses import RedirectResponse, Response
 
 from catalog import failures as catalog_failures
@@ -14,7 +14,7 @@ from catalog.failures import FailedPhoto, Selection
 from catalog.ledger import WORKER_LOST
 from workers import quarantine
 from workers.pages.failures import described
-from workers.web.deps import Here, Plain, Reading, Writer
+from workers.web.deps import Here, Plain, Reading, writer
 
 router = APIRouter()
 
@@ -56,10 +56,9 @@ def failures(
     )
 
 
-@router.post("/failures")
+@router.post("/failures", dependencies=[Depends(writer)])
 def retry(
     web: Here,
-    writer: Writer,
     code: Annotated[Plain, Form(max_length=100)],
     job: Annotated[int | None, Form(ge=1, le=2**63 - 1)] = None,
 ) -> Response:

@@ -14,6 +14,7 @@ from catalog import search
 from catalog.errors import BadCursor, BadQuery, UnknownModel, UnknownSku
 from catalog.search.hits import Facet, Page
 from models.errors import PhotoError
+from models.facts.palette import PALETTE
 from workers.web.deps import Here
 from workers.web.pages.asked import FACETS, PRICES, Asked, asked
 from workers.web.pages.by_photo import Seen, looked_at
@@ -30,13 +31,6 @@ _TITLES: Final = {
     "colours": "Colour",
     "backgrounds": "Background",
 }
-# As people picture the names; a photo's own shade is on its product's page.
-_HEX: Final = {
-    "black": "#1b1b1d", "white": "#ffffff", "grey": "#8e9096", "gray": "#8e9096", "silver": "#c4c7cc",
-    "red": "#cf2e35", "orange": "#ee7d2b", "yellow": "#f2c834", "green": "#3f8f52", "olive": "#7b7a3a",
-    "teal": "#2b8a8a", "blue": "#2f62c9", "navy": "#1f2d54", "purple": "#7a4aa8", "pink": "#e58aac",
-    "brown": "#7c5236", "beige": "#dccaa9",
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +92,7 @@ def _values(facet: Facet, what: Asked) -> Iterator[dict[str, Any]]:
             "count": one.count,
             "chosen": one.chosen,
             "url": what.toggled(_NAMES[facet.name], one.value).url,
-            "hex": _HEX.get(one.value.lower()) if facet.name == "colours" else None,
+            "hex": PALETTE.get(one.value, ("",))[0] if facet.name == "colours" else "",
         }
 
 

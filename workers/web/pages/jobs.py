@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Final
 
 import sqlalchemy as sa
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Depends, Form, Request
 from starlette.responses import RedirectResponse, Response
 
 from catalog import holds
@@ -14,7 +14,7 @@ from catalog.errors import JobInOtherState
 from catalog.holds import Action
 from catalog.jobs import WITHOUT_ITEMS, Progress
 from workers.intake import publish_due
-from workers.web.deps import Here, Number, Reading, Writer
+from workers.web.deps import Here, Number, Reading, writer
 from workers.web.state import Web
 
 router = APIRouter()
@@ -36,10 +36,8 @@ def job(request: Request, number: Number, web: Here, connection: Reading) -> Res
     return _shown(request, web, connection, number)
 
 
-@router.post("/jobs/{number}")
-def act(
-    request: Request, number: Number, web: Here, writer: Writer, action: Annotated[Action, Form()]
-) -> Response:
+@router.post("/jobs/{number}", dependencies=[Depends(writer)])
+def act(request: Request, number: Number, web: Here, action: Annotated[Action, Form()]) -> Response:
     """Pause, resume or cancel it."""
     trouble = ""
     try:

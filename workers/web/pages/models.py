@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-import sqlalchemy as sa
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
@@ -14,6 +13,7 @@ from catalog.errors import NotComparable, UnknownModel
 from catalog.filters import Filter
 from catalog.neighbours import NeighbourDiff
 from catalog.showing import Box
+from catalog.versions import Version
 from workers.pages.diff import Compared, compare, told
 from workers.pages.diff_tiles import lines
 from workers.web.deps import Here, Plain, Reading
@@ -29,7 +29,7 @@ Key = Annotated[Plain, Query(max_length=220)]
 @router.get("/models")
 def models(request: Request, web: Here, connection: Reading) -> Response:
     """All registered versions."""
-    return web.templates.render(request, "models.html.j2", **_choice(connection), old="", new="")
+    return web.templates.render(request, "models.html.j2", **_offered(versions.every(connection)))
 
 
 @router.get("/models/diff")
@@ -39,7 +39,7 @@ def diff(request: Request, web: Here, connection: Reading, old: Key = "", new: K
         compared = compare(connection, (old, new), Filter(), EXAMPLES)
     except (NotComparable, UnknownModel) as error:
         status = 404 if isinstance(error, UnknownModel) else 409
-        names = {"old": old, "new": new, "trouble": str(error), **_choice(connection)}
+        names = {"old": old, "new": new, "trouble": str(error), "versions": versions.every(connection)}
         return web.templates.render(request, "diff.html.j2", status, **names)
     pair = compared.pair
     return web.templates.render(
@@ -56,9 +56,12 @@ def diff(request: Request, web: Here, connection: Reading, old: Key = "", new: K
     )
 
 
-def _choice(connection: sa.Connection) -> dict[str, Any]:
-    every = versions.every(connection)
-    return {"versions": every, "serving": {one.name: one.key for one in every if one.state == "serving"}}
+def _offered(every: list[Version]) -> dict[str, Any]:
+    """All versions, which serve, and two that can be compared: what serves, and the newest beside it."""
+    serving = {one.name: one.key for one in every if one.state == "serving"}
+    others = [one for one in every if one.state != "serving" and one.name in serving]
+    old, new = (serving[others[-1].name], others[-1].key) if others else ("", "")
+    return {"versions": every, "serving": serving, "old": old, "new": new}
 
 
 def _details(compared: Compared) -> dict[str, Any]:

@@ -88,6 +88,7 @@ const KEYS = {
 };
 
 if (review) {
+  review.classList.add("live");
   review.addEventListener("submit", (event) => {
     event.preventDefault();
     const { submitter } = event;

@@ -15,9 +15,9 @@ from catalog.versions import Version
 from models.predictions import Task
 
 BATCH = 500
-RADIUS = 7
+RADIUS = 5
 """Most bits of 64 in which the hashes of a pair differ. Of 4 bands one then differs in one bit at most."""
-LEAST, STEP = 0.85, 0.02
+LEAST, STEP = 0.86, 0.025
 """The cosine of a pair's embeddings is at least LEAST, and STEP more for each bit in which the hashes differ."""
 CROWD = 1000
 """Photos that are looked at for one piece of a hash, the newest: so no crowd makes a run endless."""
@@ -115,7 +115,8 @@ _PAIRS = sa.text(
         SELECT CAST(0 AS bigint) AS bit
         UNION ALL SELECT CAST(1 AS bigint) << n FROM generate_series(0, {BAND_BITS - 1}) n
     ), near AS MATERIALIZED (
-        SELECT least(image_id, other_id) AS image_id, greatest(image_id, other_id) AS other_id, min(distance) AS distance
+        SELECT least(image_id, other_id) AS image_id, greatest(image_id, other_id) AS other_id,
+               min(distance) AS distance
         FROM ({_NEAR_BY_BAND}) hits GROUP BY 1, 2
     ), alike AS MATERIALIZED (
         SELECT n.*, 1 - (a.embedding <=> b.embedding) AS similarity FROM near n

@@ -1,0 +1,298 @@
+"""What people do on the pages, done by a browser: nothing is done to the pages behind its back."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.conftest import Complaints, Shop
+
+ACCESSIBLE = (Path(__file__).parent / "accessible.js").read_text()
+EVERY_PAGE = (
+    "/",
+    "/?q=bag",
+    "/?tag=Bag&brand=Nobody",
+    "/products/DEMO-0001",
+    "/products/DEMO-SHELF-003",
+    "/review",
+    "/review?mode=many",
+    "/review?kind=mismatch",
+    "/jobs",
+    "/jobs/1",
+    "/failures",
+    "/models",
+)
+
+
+def skus(page: Page) -> list[str]:
+    """Those of the tiles that are shown."""
+    links = page.locator("#results .tile > a")
+    return [str(link.get_attribute("href")).removeprefix("/products/") for link in links.all()]
+
+
+def tags_of(shop: Shop, sku: str) -> set[str]:
+    rows = shop.system.rows("SELECT DISTINCT label FROM product_tags WHERE sku = :sku", sku=sku)
+    return {label for (label,) in rows}
+
+
+def sku_with(shop: Shop, label: str) -> str:
+    query = (
+        "SELECT sku FROM product_tags WHERE label = :label AND origin = 'model' ORDER BY score DESC LIMIT 1"
+    )
+    return str(shop.system.value(query, label=label))
+
+
+def test_search_by_words_and_a_facet_and_the_address_says_it(page: Page, shop: Shop) -> None:
+    page.goto("/")
+    page.get_by_label("Search products").fill("bag")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(r"\?q=bag"))
+    found = skus(page)
+    assert found
+    assert all("Bag" in tags_of(shop, sku) for sku in found[:3])
+    brand = page.locator(".facet", has_text="Brand").locator("li a").first
+    name = brand.locator(".name").inner_text()
+    count = int(brand.locator(".count").inner_text())
+    brand.click()
+    expect(page.locator(".chip.on")).to_contain_text(name)
+    assert len(skus(page)) == count
+    page.reload()
+    assert len(skus(page)) == count
+    page.locator(".chip.on").click()
+    expect(page.locator(".chip.on")).to_have_count(0)
+    assert skus(page) == found
+
+
+def test_more_products_come_by_scrolling_each_once(page: Page) -> None:
+    page.goto("/")
+    assert len(skus(page)) == 24
+    page.locator(".more a").scroll_into_view_if_needed()
+    expect(page.locator("#results .tile")).not_to_have_count(24)
+    page.wait_for_load_state("networkidle")
+    found = skus(page)
+    assert len(set(found)) == len(found) > 24
+
+
+def test_search_by_a_photo_and_by_a_box_within(page: Page, shop: Shop) -> None:
+    page.goto("/")
+    shelf = next((shop.folder / "catalog" / "shelves").glob("DEMO-SHELF-001*"))
+    with page.expect_navigation():
+        page.locator("[data-photo]").set_input_files(shelf)
+    assert skus(page)[0] == "DEMO-SHELF-001"  # that very photo
+    area = page.locator("[data-drawable]")
+    size = area.bounding_box()
+    assert size is not None
+    page.mouse.move(size["x"] + 10, size["y"] + 10)
+    page.mouse.down()
+    page.mouse.move(size["x"] + size["width"] / 2, size["y"] + size["height"] / 2, steps=4)
+    with page.expect_navigation():
+        page.mouse.up()
+    assert re.search(r"left=\d+&top=\d+&right=\d+&bottom=\d+", page.url)
+    assert skus(page)
+    expect(page.get_by_role("heading", name="Searching by a box of this photo")).to_be_visible()
+
+
+def test_boxes_and_masks_lie_where_models_said(page: Page, shop: Shop) -> None:
+    sku, image = shop.system.rows(
+        "SELECT sku, image_id FROM product_detections GROUP BY 1, 2 ORDER BY count(*) DESC, 1 LIMIT 1"
+    )[0]
+    boxes = shop.system.rows(
+        'SELECT "left", top, "right", bottom FROM product_detections WHERE image_id = :image', image=image
+    )
+    width = shop.system.value("SELECT width FROM images WHERE id = :image", image=image)
+    page.goto(f"/products/{sku}?photo={image}")
+    photo = page.locator("[data-photo-image]").bounding_box()
+    assert photo is not None
+    scale = photo["width"] / width
+    lines = page.locator(".found-box rect.line")
+    expect(lines).to_have_count(len(boxes))
+    drawn = sorted(
+        round((box["x"] - photo["x"]) / scale) for box in (line.bounding_box() for line in lines.all()) if box
+    )
+    assert all(abs(a - b) <= 3 for a, b in zip(drawn, sorted(left for left, *_ in boxes), strict=True))
+    assert painted(page) > 0.01
+    page.get_by_role("checkbox", name="product-mask").uncheck()
+    expect(page.locator(".mask").first).to_be_hidden()
+    page.get_by_role("checkbox", name="product-detector").uncheck()
+    expect(lines.first).to_be_hidden()
+    page.get_by_role("link", name="Cut-out").click()
+    expect(page.locator(".photo.cut img")).to_be_visible()
+
+
+def painted(page: Page) -> float:
+    """Share of the mask's pixels that show something."""
+    return float(
+        page.locator(".mask").first.evaluate(
+            """async (image) => {
+                await image.decode();
+                const canvas = new OffscreenCanvas(image.naturalWidth, image.naturalHeight).getContext("2d");
+                canvas.drawImage(image, 0, 0);
+                const { data } = canvas.getImageData(0, 0, image.naturalWidth, image.naturalHeight);
+                return data.filter((value, index) => index % 4 === 3 && value > 0).length / (data.length / 4);
+            }"""
+        )
+    )
+
+
+def test_a_tag_is_corrected_and_stays_so_after_reprocessing(page: Page, shop: Shop) -> None:
+    sku = sku_with(shop, "Sandal")
+    page.goto(f"/products/{sku}")
+    page.locator('[data-tag="Sandal"] summary').click()
+    expect(page.locator('[data-tag="Sandal"] .because')).to_contain_text("product-type@1")
+    page.get_by_placeholder("It is rather …").first.fill("Sneaker")
+    page.get_by_role("button", name="Relabel").first.click()
+    expect(page.locator('[data-tag="Sandal"]')).to_contain_text("rejected")
+    expect(page.locator('[data-tag="Sneaker"]')).to_contain_text("accepted")
+    with shop.system.engine.begin() as connection:
+        connection.exec_driver_sql(_ANEW)
+    shop.system.drain()
+    assert shop.system.value("SELECT count(*) FROM classifications") > 0  # seen anew
+    assert "Sandal" not in tags_of(shop, sku)
+    page.reload()
+    expect(page.locator('[data-tag="Sandal"]')).to_contain_text("rejected")
+    expect(page.locator('[data-tag="Sneaker"]')).to_contain_text("accepted")
+
+
+_ANEW = """
+    DELETE FROM classifications;
+    UPDATE work_items SET state = 'pending', attempts = 0, published_at = NULL, finished_at = NULL
+    WHERE model_version_id IN (SELECT id FROM model_versions WHERE name = 'product-type')
+"""
+
+
+def test_a_label_that_nobody_knows_is_refused_with_a_sentence(page: Page, shop: Shop) -> None:
+    page.goto("/products/DEMO-0002")
+    page.get_by_label("Add a tag").fill("Zeppelin")
+    page.get_by_role("button", name="Add", exact=True).click()
+    expect(page.locator("#tags [role=alert]")).to_contain_text("Zeppelin")
+    assert "Zeppelin" not in tags_of(shop, "DEMO-0002")
+
+
+def test_a_job_is_watched_until_it_is_over(page: Page, shop: Shop) -> None:
+    shop.system.run("process", "product-cutout", "--limit", "6")
+    job = shop.system.value("SELECT max(id) FROM jobs")
+    page.goto(f"/jobs/{job}")
+    expect(page.locator(".job-head")).to_contain_text("running")
+    page.get_by_role("button", name="Pause").click()
+    expect(page.locator(".job-head")).to_contain_text("paused")
+    page.get_by_role("button", name="Resume").click()
+    expect(page.locator(".job-head")).to_contain_text("running")
+    shop.system.drain()
+    expect(page.locator(".job-head")).to_contain_text("finished")  # it was not loaded again
+    assert page.locator("#job").get_attribute("hx-get") is None  # and asks no more
+    page.goto("/jobs")
+    expect(page.locator("tbody tr").first).to_contain_text("finished")
+
+
+def test_the_review_goes_by_keys_and_takes_back(page: Page, shop: Shop) -> None:
+    page.goto("/review")
+    item = page.locator("[data-item]:visible")
+    first = item.get_attribute("data-sku"), item.get_attribute("data-label")
+    with page.expect_response(lambda answer: answer.request.method == "POST"):
+        page.keyboard.press("a")
+    assert (item.get_attribute("data-sku"), item.get_attribute("data-label")) != first
+    assert said(shop, *first) is True
+    with page.expect_response(lambda answer: answer.request.method == "POST"):
+        page.keyboard.press("u")
+    assert said(shop, *first) is None
+    expect(item).to_have_attribute("data-sku", str(first[0]))
+    right = item.locator("[data-relabel]").nth(0).get_attribute("value")
+    with page.expect_response(lambda answer: answer.request.method == "POST"):
+        page.keyboard.press("1")
+    assert said(shop, *first) is False
+    assert said(shop, first[0], right) is True
+    before = item.get_attribute("data-sku"), item.get_attribute("data-label")
+    page.keyboard.press("s")
+    assert (item.get_attribute("data-sku"), item.get_attribute("data-label")) != before
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog")).to_be_visible()
+
+
+def said(shop: Shop, sku: str | None, label: str | None) -> bool | None:
+    query = "SELECT accepted FROM product_overrides WHERE sku = :sku AND label = :label"
+    found = shop.system.rows(query, sku=sku, label=label)
+    return bool(found[0][0]) if found else None
+
+
+def test_many_are_decided_at_once_and_taken_back(page: Page, shop: Shop) -> None:
+    page.goto("/review?mode=many")
+    form = page.locator("[data-many]").first
+    label = form.locator("input[name=label]").input_value()
+    chosen = [str(box.input_value()) for box in form.locator("input[name=sku]").all()]
+    form.get_by_role("button", name="Select all").click()
+    expect(form.locator("[data-chosen]")).to_have_text(f"{len(chosen)} chosen")
+    form.get_by_role("button", name=f"Accept {label}").click()
+    expect(page.locator(".notice.good")).to_contain_text(f"{label} accepted")
+    assert all(said(shop, sku, label) is True for sku in chosen)
+    page.get_by_role("button", name="Undo").click()
+    expect(page.locator(".notice.good")).to_contain_text("as it was before")
+    assert all(said(shop, sku, label) is None for sku in chosen)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_page_can_be_read_by_everybody(browser: Browser, shop: Shop, scheme: str) -> None:
+    for width in (1440, 390):
+        context = browser.new_context(
+            base_url=shop.url,
+            color_scheme=scheme,  # type: ignore[arg-type]
+            viewport={"width": width, "height": 844},
+        )
+        page = context.new_page()
+        for path in EVERY_PAGE:
+            page.goto(path)
+            assert page.evaluate(ACCESSIBLE) == [], path
+            wide = page.evaluate("document.documentElement.scrollWidth")
+            assert wide <= width, f"{path} is {wide} pixels wide"
+        context.close()
+
+
+def test_the_scheme_is_chosen_and_remembered(page: Page) -> None:
+    page.goto("/")
+    ground = "getComputedStyle(document.body).backgroundColor"
+    light = page.evaluate(ground)
+    page.get_by_role("button", name="Light or dark").click()
+    dark = page.evaluate(ground)
+    assert dark != light
+    page.goto("/jobs")
+    assert page.evaluate(ground) == dark
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "says"),
+    [
+        ("/nowhere", 404, "nothing here"),
+        ("/products/none", 404, "none"),
+        ("/jobs/99999", 404, "no job 99999"),
+        ("/?price_from=cheap", 422, "must be a number"),
+        ("/?photo=gone", 422, "choose it again"),
+        ("/?after=zzz", 422, ""),
+        ("/models/diff?old=none&new=none", 404, "no model"),
+    ],
+)
+def test_what_cannot_be_shown_is_said(
+    page: Page, complaints: Complaints, path: str, status: int, says: str
+) -> None:
+    complaints.expected.add(status)
+    answer = page.goto(path)
+    assert answer is not None
+    assert answer.status == status
+    expect(page.locator("main")).to_contain_text(says)
+
+
+def test_without_scripts_it_is_searched_and_decided_all_the_same(browser: Browser, shop: Shop) -> None:
+    context = browser.new_context(base_url=shop.url, java_script_enabled=False)
+    page = context.new_page()
+    page.goto("/?q=trouser")
+    page.locator(".facet li a").first.click()
+    assert skus(page)
+    page.goto("/")
+    page.locator(".more a").click()
+    assert skus(page)
+    page.goto("/products/DEMO-0003")
+    page.get_by_label("Add a tag").fill("Coat")
+    page.get_by_role("button", name="Add", exact=True).click()
+    assert said(shop, "DEMO-0003", "Coat") is True
+    context.close()
