@@ -212,3 +212,20 @@ def test_keys_that_are_none_are_told_without_showing_them(text: str, told: str) 
     with pytest.raises(ValueError, match=told) as caught:
         Keys.parse(text)
     assert "secret" not in str(caught.value)
+
+
+def test_with_keys_any_name_leads_here_unless_some_are_set(visit: Visit) -> None:
+    headers, entry = made_key("one", "read")
+    for names, allowed, refused in (
+        ("", ("a.example", "127.0.0.1"), ()),
+        ("Shop.example, [2001:db8::1]", ("shop.example", "[2001:db8::1]:443", "localhost"), ("a.example",)),
+    ):
+        visitor = visit(api_keys=entry, web_hosts=names)
+        for name in allowed:
+            assert visitor.get("/api/v1/models", headers={**headers, "host": name}).status_code == 200
+        for name in refused:
+            assert visitor.get("/api/v1/models", headers={**headers, "host": name}).status_code == 421
+
+
+def test_a_health_check_may_ask_for_no_body(visitor: TestClient) -> None:
+    assert visitor.head("/healthz").status_code == 200
