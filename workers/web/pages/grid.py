@@ -23,6 +23,8 @@ from workers.web.state import Web
 router = APIRouter()
 
 SIZE = 24
+UNFOLDED = 10
+"""Values of a facet that are shown at once."""
 _NAMES: Final = {of: name for name, of in FACETS.items()}
 _TITLES: Final = {
     "categories": "Category",
@@ -67,6 +69,7 @@ def grid(request: Request, web: Here, what: Annotated[Asked, Depends(asked)]) ->
         trouble=trouble and trouble[:1].upper() + trouble[1:],
         facets=[_facet(facet, what) for facet in facets if facet.name in _TITLES],
         prices={facet.name: facet.values[0].value for facet in facets if facet.name in PRICES},
+        unfolded=UNFOLDED,
         chips=list(_chips(what)),
         heading=_heading(what),
         nothing_at_all=not what.pairs() and not page.hits,
