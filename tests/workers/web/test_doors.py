@@ -28,6 +28,14 @@ def test_on_the_machine_itself_nobody_needs_a_key_but_the_name_must_be_the_machi
         assert visitor.get("/api/v1/models", headers={"host": name}).status_code == 421
 
 
+def test_without_keys_nobody_comes_through_a_proxy(visitor: TestClient) -> None:
+    for name in ("x-forwarded-for", "forwarded", "via"):
+        for accept in ("*/*", "text/html"):
+            answer = visitor.get("/api/v1/models", headers={name: "192.0.2.1", "accept": accept})
+            assert answer.status_code == 403
+    assert visitor.get("/", headers={"host": "evil.example", **PAGE}).status_code == 421
+
+
 def test_keys_open_what_their_role_is_for(visit: Visit) -> None:
     reads, looker = made_key("shop", "read")
     writes, decider = made_key("anna@shop.example", "write")
