@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 import torch.nn.functional as F
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -50,7 +51,7 @@ class TextEmbedder:
             self._tokenizer = _tokenizer(folder / "tokenizer.json", int(longest))
             self._weights_file = folder / "model.safetensors"
             self._weights = load_file(self._weights_file)
-        except (OSError, ValueError, KeyError, ImportError) as error:
+        except (OSError, ValueError, KeyError, ImportError, SafetensorError) as error:
             raise WeightsError(f"{folder} holds no text embedder that can be read: {error}") from None
         _check(folder, self._how, pooling, self._weights)
 

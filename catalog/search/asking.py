@@ -64,7 +64,8 @@ def ask(connection: sa.Connection, words: Sequence[str], meaning: Meaning | None
         near = [label for label in _near(connection, meaning, vector) if label not in named]
     colours = tuple(connection.scalars(_COLOURS, {"words": [one.word for one in spelt]}))
     named, near = named[:MOST_LABELS], near[:MOST_LABELS]
-    return Asked(spelt, tags.cuts(connection, named), tags.cuts(connection, near), colours, vector)
+    wanted = tags.cuts(connection, [*named, *near])
+    return Asked(spelt, wanted.of(named), wanted.of(near), colours, vector)
 
 
 def _named(connection: sa.Connection, words: Sequence[str]) -> list[str]:

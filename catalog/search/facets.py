@@ -61,7 +61,9 @@ def _counted(connection: sa.Connection, name: str, products: Sequence[int], chos
 def _price(connection: sa.Connection, name: str, products: Sequence[int], chosen: Decimal | None) -> Facet:
     row: Any = connection.execute(_PRICE, {"ids": products}).one()
     value = row.lowest if name == "price_from" else row.highest
-    values = () if value is None else (FacetValue(f"{value:f}", row.products, chosen is not None),)
+    values = (
+        () if value is None else (FacetValue(f"{value.normalize():f}", row.products, chosen is not None),)
+    )
     return Facet(name, values, complete=len(products) < SAMPLE)
 
 

@@ -30,6 +30,10 @@ class Cuts:
     labels: tuple[str, ...]
     cuts: tuple[tuple[int, str, float], ...]
 
+    def of(self, labels: Sequence[str]) -> Cuts:
+        """Those of some of the labels."""
+        return Cuts(tuple(labels), tuple(cut for cut in self.cuts if cut[1] in labels))
+
     @property
     def parameters(self) -> dict[str, object]:
         return {

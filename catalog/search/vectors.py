@@ -10,33 +10,33 @@ from catalog.search.meaning import Vector, literal
 
 FEW = 1000
 """Products that a filter leaves, by Postgres' estimate, up to which all are compared and no index is used."""
-DEPTH = 120
-"""Of an order by vectors: five pages of 24."""
+PHOTOS, TEXTS = 120, 72
+"""How many are looked for, `ef_search` as well: five pages of 24 photos; texts are one order of several."""
 TEXTS_ALIKE = 0.35
 """Cosine below which a text has nothing to do with the words."""
 
 
 def nearest_texts(connection: sa.Connection, model: str, vector: Vector, where: Where) -> list[Ranked]:
     """Products whose texts are nearest, of `model`; best first."""
-    found = _nearest(connection, _TEXTS, where, vector, {"model": model})
+    found = _nearest(connection, _TEXTS, where, TEXTS, vector, {"model": model})
     return [one for one in found if one[1] >= TEXTS_ALIKE]
 
 
 def nearest_photos(connection: sa.Connection, version_id: int, vector: Vector, where: Where) -> list[Ranked]:
     """Products whose photos are nearest, by the embedder `version_id`; best first, each once, by its nearest photo."""
     found: dict[int, float] = {}
-    for product_id, score in _nearest(connection, _PHOTOS, where, vector, {"version_id": version_id}):
+    for product_id, score in _nearest(connection, _PHOTOS, where, PHOTOS, vector, {"version_id": version_id}):
         found.setdefault(product_id, score)
     return list(found.items())
 
 
 def _nearest(
-    connection: sa.Connection, query: str, where: Where, vector: Vector, of: dict[str, object]
+    connection: sa.Connection, query: str, where: Where, depth: int, vector: Vector, of: dict[str, object]
 ) -> list[Ranked]:
-    parameters = {**where.parameters, **of, "vector": literal(vector), "depth": DEPTH}
+    parameters = {**where.parameters, **of, "vector": literal(vector), "depth": depth}
     if few(connection, where, FEW):
         return _run(connection, query, where, "+ 0", len(vector), parameters)
-    connection.execute(_SEARCH, {"ef": str(DEPTH)})
+    connection.execute(_SEARCH, {"ef": str(depth)})
     return _run(connection, query, where, "", len(vector), parameters)
 
 

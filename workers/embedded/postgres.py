@@ -25,7 +25,7 @@ _SETTINGS = {
     # No socket file: its path may have at most 107 bytes, and a killed server leaves it behind.
     "unix_socket_directories": "",
     "password_encryption": "scram-sha-256",
-    "shared_buffers": "128MB",
+    "shared_buffers": "512MB",
     "max_connections": "100",
     "fsync": "on",
     "synchronous_commit": "on",
