@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from tests.acceptance.conftest import TAGMILL, System
 
 
@@ -78,16 +80,23 @@ def test_it_serves_whoever_has_a_key_and_ends_in_order(system: System, tmp_path:
     assert {"anna", None} == {request["caller"] for request in requests}
 
 
-def test_without_keys_it_stays_on_the_machine(system: System) -> None:
+@pytest.mark.parametrize(
+    ("options", "settings"),
+    [
+        (["--host", "0.0.0.0"], {}),
+        ([], {"TAGMILL_WEB_HOSTS": "shop.example"}),
+        ([], {"TAGMILL_WEB_PROXIES": "::1"}),
+    ],
+)
+def test_without_keys_it_stays_on_the_machine(
+    system: System, options: list[str], settings: dict[str, str]
+) -> None:
+    environment = {**system.environment, **settings}
     done = subprocess.run(
-        [*TAGMILL, "serve", "--host", "0.0.0.0"],
-        env=system.environment,
-        capture_output=True,
-        text=True,
-        check=False,
+        [*TAGMILL, "serve", *options], env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 1
-    assert "set TAGMILL_API_KEYS first" in done.stderr
+    assert "TAGMILL_API_KEYS first" in done.stderr
 
 
 def test_services_that_are_away_are_told_before_it_begins(system: System) -> None:

@@ -39,9 +39,7 @@ CONTRACT = {
         "model model_version"
     ),
     "product_categories": "sku product_id category names label score origin model model_version",
-    "product_mismatches": (
-        "sku product_id aspect feed photo label confidence origin model model_version"
-    ),
+    "product_mismatches": ("sku product_id aspect feed photo label confidence origin model model_version"),
     "near_duplicate_groups": "group_id sku product_id image_id similarity accepted",
     "product_details": (
         "sku product_id title description brand category price currency parent_sku attributes created_at updated_at"

@@ -40,9 +40,10 @@ def serve(
     Example: tagmill serve --port 8100
     """
     config = settings()
-    if host not in LOOPBACK and config.api_keys is None:
+    if config.api_keys is None and (host not in LOOPBACK or config.web_hosts or config.web_proxies):
         raise ServiceError(
-            f"{host} is seen by other machines: set TAGMILL_API_KEYS first, an entry is made by `tagmill api-key NAME`"
+            "others than this machine are to see it, by --host, TAGMILL_WEB_HOSTS or TAGMILL_WEB_PROXIES: set "
+            "TAGMILL_API_KEYS first, an entry is made by `tagmill api-key NAME`"
         )
     from workers.logs import configure_logs
     from workers.web.checks import check_services

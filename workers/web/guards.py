@@ -18,6 +18,7 @@ Guard = Callable[[Request, Web], Awaitable[Response | None]]
 
 LOOPBACK = frozenset(("localhost", "127.0.0.1", "::1"))
 SAFE = frozenset(("GET", "HEAD", "OPTIONS"))
+_FORWARDED = frozenset(("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via"))
 FREE = ("/static/", "/healthz")
 """What costs nothing, and nobody needs to be known for."""
 _PICTURES = ("/photos/", "/masks/")
@@ -50,6 +51,9 @@ async def host(request: Request, web: Web) -> Response | None:
     """
     if web.keys and not web.hosts:
         return None
+    if not web.keys and not _FORWARDED.isdisjoint(request.headers):
+        told = "this request came through a proxy, so from anywhere: set TAGMILL_API_KEYS first (docs/api.md)"
+        return respond(request, 403, told)
     name = _host_name(request)
     if name in LOOPBACK or name in web.hosts:
         return None

@@ -28,6 +28,14 @@ def test_on_the_machine_itself_nobody_needs_a_key_but_the_name_must_be_the_machi
         assert visitor.get("/api/v1/models", headers={"host": name}).status_code == 421
 
 
+def test_without_keys_nobody_comes_through_a_proxy(visitor: TestClient) -> None:
+    for name in ("x-forwarded-for", "forwarded", "via"):
+        for accept in ("*/*", "text/html"):
+            answer = visitor.get("/api/v1/models", headers={name: "192.0.2.1", "accept": accept})
+            assert answer.status_code == 403
+    assert visitor.get("/", headers={"host": "evil.example", **PAGE}).status_code == 421
+
+
 def test_keys_open_what_their_role_is_for(visit: Visit) -> None:
     reads, looker = made_key("shop", "read")
     writes, decider = made_key("anna@shop.example", "write")
@@ -212,3 +220,20 @@ def test_keys_that_are_none_are_told_without_showing_them(text: str, told: str) 
     with pytest.raises(ValueError, match=told) as caught:
         Keys.parse(text)
     assert "secret" not in str(caught.value)
+
+
+def test_with_keys_any_name_leads_here_unless_some_are_set(visit: Visit) -> None:
+    headers, entry = made_key("one", "read")
+    for names, allowed, refused in (
+        ("", ("a.example", "127.0.0.1"), ()),
+        ("Shop.example, [2001:db8::1]", ("shop.example", "[2001:db8::1]:443", "localhost"), ("a.example",)),
+    ):
+        visitor = visit(api_keys=entry, web_hosts=names)
+        for name in allowed:
+            assert visitor.get("/api/v1/models", headers={**headers, "host": name}).status_code == 200
+        for name in refused:
+            assert visitor.get("/api/v1/models", headers={**headers, "host": name}).status_code == 421
+
+
+def test_a_health_check_may_ask_for_no_body(visitor: TestClient) -> None:
+    assert visitor.head("/healthz").status_code == 200

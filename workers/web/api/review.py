@@ -8,8 +8,7 @@ from fastapi import APIRouter, Body, Query
 from pydantic import BaseModel
 
 from catalog import review as catalog_review
-from catalog.review import Decided, Kind, ReviewPage
-from catalog.review.why import Why
+from catalog.review import Decided, Kind, ReviewPage, Why
 from workers.web.api.asking import After
 from workers.web.deps import Here, Plain, Reading, Short, Writer
 from workers.web.pages.tags import Say, decisions

@@ -13,7 +13,7 @@ from catalog import jobs as catalog_jobs
 from catalog.errors import JobInOtherState
 from catalog.holds import Action
 from catalog.jobs import WITHOUT_ITEMS, Progress
-from workers.intake import publish_due
+from workers import holding
 from workers.web.deps import Here, Number, Reading, writer
 from workers.web.state import Web
 
@@ -41,15 +41,9 @@ def act(request: Request, number: Number, web: Here, action: Annotated[Action, F
     """Pause, resume or cancel it."""
     trouble = ""
     try:
-        with web.runtime.engine.begin() as changing:
-            holds.act(changing, number, action)
+        holding.act(web.runtime, number, action)
     except JobInOtherState as error:
         trouble = str(error)
-    else:
-        if action == "cancel":
-            web.runtime.ledger.cancel()
-        if action == "resume":
-            publish_due(web.runtime)
     if not trouble and "hx-request" not in request.headers:
         return RedirectResponse(f"/jobs/{number}", 303)
     with web.engine.connect() as connection:
