@@ -1,0 +1,99 @@
+"""Pages without a browser: what an address says, what bad input gets, and who sees which buttons."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+import sqlalchemy as sa
+from fastapi.testclient import TestClient
+
+from catalog.search.hits import Chosen
+from tests.catalog.shop import add_images, add_product
+from tests.workers.web.conftest import Visit, made_key
+from workers.web.pages.asked import Asked, asked
+from workers.web.wording import duration, moment, money, product_url
+
+HTML = {"accept": "text/html"}
+ODD = ("%_'\"\\;", "🧦", "جوارب", "a" * 10_000, "' OR 1=1 --", "<script>alert(1)</script>", " ")
+
+
+def test_an_address_says_what_is_asked_and_leads_on() -> None:
+    what = asked(q=" red ", brand=["A & B", "A & B"], price_from="19,90", after="x")
+    assert what == Asked("red", Chosen(brands=("A & B",), price_from=Decimal("19.90")), after="x")
+    assert what.toggled("brand", "A & B").url == "/?q=red&price_from=19.90"  # from the first page again
+    assert what.toggled("tag", "Bag").url == "/?q=red&tag=Bag&brand=A+%26+B&price_from=19.90"
+    assert what.next("y").url.endswith("&after=y")
+    assert what.bare().url == "/?q=red"
+
+
+def test_words_for_numbers_times_and_addresses() -> None:
+    assert money(Decimal("1309.9"), "EUR") == "1,309.90 €"
+    assert money(Decimal(5), "XTS") == "5.00 XTS"
+    assert [duration(seconds) for seconds in (40, 720, 11_100, 187_300)] == [
+        "40 s",
+        "12 min",
+        "3 h 5 min",
+        "2 d 4 h",
+    ]
+    assert moment(datetime(2020, 2, 3, 4, 5, tzinfo=UTC)) == "2020-02-03 04:05 UTC"
+    assert product_url("a/b?c#d é") == "/products/a%2Fb%3Fc%23d%20%C3%A9"
+
+
+@pytest.mark.parametrize("words", ODD)
+def test_odd_words_are_answered_and_stay_text(visitor: TestClient, words: str) -> None:
+    answer = visitor.get("/", params={"q": words, "tag": words[:500]}, headers=HTML)
+    assert answer.status_code in (200, 422)
+    assert "<script>alert" not in answer.text
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"price_from": "cheap"},
+        {"price_to": "-1"},
+        {"price_to": "1e400"},
+        {"photo": "../../etc"},
+        {"photo": "x" * 22},
+        {"like": "none"},
+        {"after": "none"},
+        {"q": "\0"},
+    ],
+)
+def test_what_cannot_be_asked_is_said(visitor: TestClient, query: dict[str, str]) -> None:
+    assert visitor.get("/", params=query, headers=HTML).status_code == 422
+
+
+def test_a_product_whatever_its_sku_is_made_of(visitor: TestClient, engine: sa.Engine) -> None:
+    sku = "a/b?c#d é</script>"
+    add_product(engine, sku, add_images(engine, 1))
+    page = visitor.get(product_url(sku), headers=HTML)
+    assert page.status_code == 200
+    assert "a/b?c#d é&lt;/script&gt;" in page.text
+    assert visitor.get(f"{product_url(sku)}?photo=99999", headers=HTML).status_code == 404
+    assert product_url(sku) in visitor.get("/", headers=HTML).text
+
+
+def test_who_may_only_read_gets_no_buttons_and_no_way_around_them(visit: Visit, engine: sa.Engine) -> None:
+    headers, entry = made_key("anna", "read")
+    writer, other = made_key("bert", "write")
+    visitor = visit(api_keys=f"{entry},{other}", web_rate="10000")
+    add_product(engine, "SKU-1", add_images(engine, 1))
+    assert visitor.get("/", headers=HTML).headers["location"].startswith("/login")
+    assert "Add a tag" not in visitor.get("/products/SKU-1", headers=HTML | headers).text
+    assert "Add a tag" in visitor.get("/products/SKU-1", headers=HTML | writer).text
+    for path, form in (
+        ("/products/SKU-1/tags", {"label": "Bag", "decision": "accept"}),
+        ("/review", {"sku": "SKU-1", "label": "Bag", "decision": "accept"}),
+        ("/review/many", {"sku": "SKU-1", "label": "Bag", "decision": "accept", "kind": "uncertain"}),
+        ("/jobs/1", {"action": "cancel"}),
+        ("/failures", {"code": "corrupt"}),
+    ):
+        assert visitor.post(path, data=form, headers=headers).status_code == 403, path
+
+
+def test_a_broken_photo_to_search_by_is_refused_with_its_reason(visitor: TestClient) -> None:
+    answer = visitor.post("/by-photo", files={"file": ("photo.jpg", b"no photo")}, headers=HTML)
+    assert answer.status_code == 422
+    assert "image" in answer.text
