@@ -121,7 +121,9 @@ def _reached(label: str, reviews: Sequence[Review], stretch: Stretch, before: in
 def _missed(label: str, reviews: Sequence[Review], target: float) -> Fit:
     least = precision.needed(target)
     if len(reviews) < least:
-        return Fit(label, len(reviews), None, reason=f"{len(reviews):,} reviews; it takes {least:,} at least")
+        return Fit(
+            label, len(reviews), None, reason=f"reviewed {len(reviews):,} times; it takes {least:,} at least"
+        )
     best = max(precision.stretches(reviews), key=lambda one: one.bound)
     reason = f"at best {best.bound:.1%} can be promised, from {best.cut_off:.3f} on {best.reviews:,} reviews"
     return Fit(label, len(reviews), None, reason=reason)

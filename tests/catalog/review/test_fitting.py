@@ -82,8 +82,8 @@ def test_the_cut_off_is_the_lowest_that_holds(shop: Reviewed) -> None:
 @pytest.mark.parametrize(
     ("count", "right", "reason"),
     [
-        (0, 0, "0 reviews; it takes 25"),
-        (24, 24, "24 reviews; it takes 25"),
+        (0, 0, "reviewed 0 times; it takes 25"),
+        (24, 24, "reviewed 24 times; it takes 25"),
         (200, 100, "at best 44.2% can be promised"),
     ],
 )
