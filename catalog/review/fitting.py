@@ -19,9 +19,9 @@ from catalog.versions import Version
 class Fit:
     """A label's fit. `cut_off` is None where no cut-off can be promised; `reason` then says what is missing.
 
-    `reviews` are those at or above the cut-off, `precision` is what they say of the catalog's photos there, `bound` what
-    it is at least, `coverage` the share of right photos that keep the label. `before` and `after` count photos that show
-    it.
+    `reviews` are those at or above the cut-off; `precision` is what they say of the catalog's photos there, `bound`
+    what it is at least; `coverage` the share of right photos that keep the label. `before` and `after` count photos
+    that show it.
     """
 
     label: str
