@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,18 +11,17 @@ import sqlalchemy as sa
 from catalog import versions
 from catalog.errors import BadThreshold
 from catalog.review import cutoffs, precision
-from catalog.review.precision import Stretch
+from catalog.review.precision import BANDS, Review, Stretch
 from catalog.versions import Version
-
-Review = tuple[float, bool]
 
 
 @dataclass(frozen=True, slots=True)
 class Fit:
     """A label's fit. `cut_off` is None where no cut-off can be promised; `reason` then says what is missing.
 
-    `reviews` and `precision` are of the products at or above the cut-off, `bound` is what their precision is at least,
-    `coverage` the share of right products that keep their label. `before` and `after` count photos of the catalog.
+    `reviews` are those at or above the cut-off; `precision` is what they say of the catalog's photos there, `bound`
+    what it is at least; `coverage` the share of right photos that keep the label. `before` and `after` count photos
+    that show it.
     """
 
     label: str
@@ -48,12 +47,13 @@ def fit(connection: sa.Connection, model: str, target: float, labels: Sequence[s
     wanted = list(dict.fromkeys(labels)) or list(version.spec["labels"])
     cutoffs.check(connection, version.name, wanted)
     reviews = _reviews(connection, version)
-    found = {label: precision.widest(reviews[label], target) for label in wanted}
+    bands = _bands(connection, version, wanted)
+    found = {label: precision.widest(reviews[label], target, bands[label]) for label in wanted}
     photos = _photos(connection, version, {label: one.cut_off for label, one in found.items() if one})
     return [
-        _reached(label, reviews[label], stretch, *photos[label])
+        _reached(label, reviews[label], bands[label], stretch, *photos[label])
         if (stretch := found[label])
-        else _missed(label, reviews[label], target)
+        else _missed(label, reviews[label], bands[label], target)
         for label in wanted
     ]
 
@@ -104,7 +104,21 @@ def _photos(
     return {label: (before, after) for label, before, after in connection.execute(_PHOTOS, parameters)}
 
 
-def _reached(label: str, reviews: Sequence[Review], stretch: Stretch, before: int, after: int) -> Fit:
+def _bands(
+    connection: sa.Connection, version: Version, labels: Sequence[str]
+) -> defaultdict[str, Counter[int]]:
+    """Photos of each label by band of scores."""
+    found: defaultdict[str, Counter[int]] = defaultdict(Counter)
+    parameters = {"version_id": version.id, "labels": list(labels), "bands": BANDS}
+    for label, number, count in connection.execute(_BANDS, parameters):
+        found[label][number] = count
+    return found
+
+
+def _reached(
+    label: str, reviews: Sequence[Review], bands: Counter[int], stretch: Stretch, before: int, after: int
+) -> Fit:
+    *_, last = precision.stretches(reviews, bands)
     return Fit(
         label,
         len(reviews),
@@ -112,18 +126,21 @@ def _reached(label: str, reviews: Sequence[Review], stretch: Stretch, before: in
         stretch.reviews,
         stretch.precision,
         stretch.bound,
-        stretch.right / sum(right for _, right in reviews),
+        stretch.right / last.right,
         before,
         after,
     )
 
 
-def _missed(label: str, reviews: Sequence[Review], target: float) -> Fit:
-    least = precision.needed(target)
-    if len(reviews) < least:
-        return Fit(label, len(reviews), None, reason=f"{len(reviews):,} reviews; it takes {least:,} at least")
-    best = max(precision.stretches(reviews), key=lambda one: one.bound)
-    reason = f"at best {best.bound:.1%} can be promised, from {best.cut_off:.3f} on {best.reviews:,} reviews"
+def _missed(label: str, reviews: Sequence[Review], bands: Counter[int], target: float) -> Fit:
+    least, right = precision.needed(target), sum(good for _, good in reviews)
+    best = max(precision.stretches(reviews, bands), key=lambda one: one.bound, default=None)
+    if right < least or best is None:
+        reason = f"{right:,} reviews say it is right; it takes {least:,} at least"
+    else:
+        reason = (
+            f"at best {best.bound:.1%} can be promised, from {best.cut_off:.3f} on {best.reviews:,} reviews"
+        )
     return Fit(label, len(reviews), None, reason=reason)
 
 
@@ -131,7 +148,7 @@ def _missed(label: str, reviews: Sequence[Review], target: float) -> Fit:
 # label turns the others of the same classifier down, unless a person spoke of them, too: its labels exclude each other.
 _REVIEWS = sa.text(
     """
-    SELECT c.label, max(c.score) AS score, coalesce(word.accepted, false) AS right
+    SELECT c.label, CAST(max(c.score) AS float8) AS score, coalesce(word.accepted, false) AS right
     FROM (SELECT product_id, bool_or(accepted) AS settled FROM overrides
           WHERE label = ANY(:labels) GROUP BY product_id) reviewed
     JOIN product_images pi ON pi.product_id = reviewed.product_id
@@ -139,6 +156,14 @@ _REVIEWS = sa.text(
     LEFT JOIN overrides word ON word.product_id = reviewed.product_id AND word.label = c.label
     WHERE reviewed.settled OR word.accepted IS NOT NULL
     GROUP BY reviewed.product_id, c.label, word.accepted
+    """
+)
+
+_BANDS = sa.text(
+    """
+    SELECT label, CAST(least(floor(CAST(score AS float8) * :bands), :bands - 1) AS int) AS number, count(*)
+    FROM classifications
+    WHERE label = ANY(:labels) AND model_version_id = :version_id GROUP BY 1, 2
     """
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import re
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
@@ -19,6 +20,7 @@ from catalog.review.taxonomy import Rule
 COLUMNS: Final = ("model", "label", "category")
 LONGEST_ROW = 100_000
 LONGEST_NAME = 200
+LARGEST_FILE = 20_000_000  # bytes
 TOLD = 10
 _NAME = re.compile(r"name\.([a-z]{2,3}(?:-[a-z0-9]{2,8})*)")
 
@@ -31,8 +33,13 @@ def read(connection: sa.Connection, file: IO[bytes]) -> list[Rule]:
     labels: dict[str, set[str]] = {}
     for model, given in connection.execute(_LABELS):
         labels.setdefault(model, set()).update(given)
+    data = file.read(LARGEST_FILE + 1)
+    if len(data) > LARGEST_FILE:
+        raise TaxonomyError(f"the file has more than {LARGEST_FILE:,} bytes; that is no taxonomy")
     try:
-        records = Records(file, LONGEST_ROW, lambda names: len({*COLUMNS} & {*map(_plain, names)}))
+        records = Records(
+            io.BytesIO(data), LONGEST_ROW, lambda names: len({*COLUMNS} & {*map(_plain, names)})
+        )
         columns = _header(records)
     except ManifestError as error:
         raise TaxonomyError(f"this is no taxonomy: {error}") from None

@@ -40,7 +40,7 @@ def test_documented_columns_are_those_of_the_views(engine: sa.Engine) -> None:
 
 
 def test_every_sql_example_runs_and_a_reader_may_run_those_that_only_read(engine: sa.Engine) -> None:
-    examples = re.findall(r"```sql\n(.*?)```", page("sql.md"), re.DOTALL)
+    examples = re.findall(r"```sql\n(.*?)```", page("sql.md") + page("review.md"), re.DOTALL)
     name = f"docs {uuid4().hex}"
     with engine.begin() as connection:
         readers.add(connection, name, "secret", 60)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,17 @@ from catalog.errors import CatalogError
 from tests.catalog.reviewed import Reviewed
 from tests.catalog.shop import rows
 from workers.cli.main import app
+from workers.settings import settings
 
 
 @pytest.fixture
-def shop(engine: sa.Engine, tagmill_environment: dict[str, str]) -> Reviewed:
+def shop(engine: sa.Engine, tagmill_environment: dict[str, str]) -> Iterator[Reviewed]:
+    settings.cache_clear()  # read once a process; here each test has services of its own
     made = Reviewed(engine)
     made.product("a", {"Dress": 0.9}, category="Shoes", brand="Acme")
     made.product("b", {"Dress": 0.52}, {"Shirt": 0.6}, brand="Acme")
-    return made
+    yield made
+    settings.cache_clear()
 
 
 def run(*arguments: str, expect: int = 0) -> str:

@@ -95,7 +95,7 @@ def fit(
     """Fit thresholds to a precision from people's reviews, and let them count at once.
 
     Of each label the lowest threshold is taken whose precision is, with 95 % confidence, at least what is asked for.
-    Labels with too few reviews keep what they have; the last column says what is missing.
+    Labels with too few reviews keep what they have, and it is said what is missing.
 
     Example: tagmill thresholds fit product-type --precision 0.95 --dry-run
     """
@@ -111,14 +111,14 @@ def fit(
 
 def _show(fits: Sequence[Fit]) -> None:
     made = table(
-        *("label", "#threshold", "#reviews", "#precision", "#at least", "#coverage", "#photos now", "#then"),
-        "what is missing",
+        "label", "#threshold", "#reviews", "#precision", "#at least", "#coverage", "#photos now", "#then"
     )
     for one in fits:
         if one.cut_off is None:
-            made.add_row(escape(one.label), "–", f"{one.reviewed:,}", *5 * ("–",), one.reason)
+            out.print(f"{escape(one.label)}: {one.reason}")
             continue
         shares = (f"{share:.1%}" for share in (one.precision, one.bound, one.coverage) if share is not None)
         photos = (f"{one.before:,}", f"{one.after:,}")
-        made.add_row(escape(one.label), f"{one.cut_off:.3f}", f"{one.reviews:,}", *shares, *photos, "")
-    out.print(made)
+        made.add_row(escape(one.label), f"{one.cut_off:.3f}", f"{one.reviews:,}", *shares, *photos)
+    if made.row_count:
+        out.print(made)

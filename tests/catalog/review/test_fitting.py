@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 
 import pytest
 import sqlalchemy as sa
@@ -52,13 +53,13 @@ def fitted(shop: Reviewed, target: float = TARGET, labels: tuple[str, ...] = ("D
 def test_the_bound_is_wilson_s() -> None:
     """The share of which what was seen lies Z standard deviations above."""
     for right, count in ((15, 20), (1, 1), (99, 100), (950, 1000)):
-        bound = precision.lower_bound(right, count)
+        bound = precision.lower_bound(right / count, count)
         deviation = (bound * (1 - bound) / count) ** 0.5
         assert right / count == pytest.approx(bound + precision.Z * deviation)
     assert precision.lower_bound(0, 0) == 0
     for target in (0.5, 0.9, 0.95, 0.99):
         least = precision.needed(target)
-        assert precision.lower_bound(least, least) >= target > precision.lower_bound(least - 1, least - 1)
+        assert precision.lower_bound(1, least) >= target > precision.lower_bound(1, least - 1)
 
 
 def test_the_cut_off_is_the_lowest_that_holds(shop: Reviewed) -> None:
@@ -82,8 +83,8 @@ def test_the_cut_off_is_the_lowest_that_holds(shop: Reviewed) -> None:
 @pytest.mark.parametrize(
     ("count", "right", "reason"),
     [
-        (0, 0, "0 reviews; it takes 25"),
-        (24, 24, "24 reviews; it takes 25"),
+        (0, 0, "0 reviews say it is right; it takes 25"),
+        (24, 24, "24 reviews say it is right; it takes 25"),
         (200, 100, "at best 44.2% can be promised"),
     ],
 )
@@ -107,25 +108,35 @@ def test_accepting_one_label_says_that_the_others_are_wrong(shop: Reviewed) -> N
     assert shirt.cut_off == pytest.approx(0.4)
 
 
-def test_precision_holds_on_reviews_that_were_not_seen() -> None:
-    """Of two hundred draws a few miss the target, as confidence of 95 % says, and those by little."""
+def draw(chance: random.Random, count: int, power: float) -> list[tuple[float, bool]]:
+    """Scores between 0 and 1, the low ones more often with a power above 1; the surer, the more are right."""
+    scores = [chance.random() ** power for _ in range(count)]
+    return [(score, chance.random() < score**0.25) for score in scores]
+
+
+@pytest.mark.parametrize("power", [1.0, 2.0, 0.5])
+def test_precision_holds_on_photos_that_nobody_reviewed(power: float) -> None:
+    """Whichever scores people look at most: a few of the draws miss the target, and those by little."""
     chance = random.Random(7)
-
-    def draw(count: int) -> list[tuple[float, bool]]:
-        scores = [chance.random() for _ in range(count)]
-        return [(score, chance.random() < score**0.25) for score in scores]  # surer is righter
-
-    unseen = draw(100_000)
+    unseen = draw(chance, 50_000, 1)
+    photos = Counter(precision.band(score) for score, _ in unseen)
     reached = []
     for _ in range(200):
-        found = precision.widest(draw(400), TARGET)
-        if found is None:
-            continue
-        right = [good for score, good in unseen if score >= found.cut_off]
-        reached.append(sum(right) / len(right))
-    assert len(reached) > 190
-    assert sum(one < TARGET for one in reached) / len(reached) < 0.1
+        found = precision.widest(draw(chance, 500, power), TARGET, photos)
+        if found is not None:
+            right = [good for score, good in unseen if score >= found.cut_off]
+            reached.append(sum(right) / len(right))
+    assert len(reached) > 150
+    assert sum(one < TARGET for one in reached) / len(reached) < 0.12
     assert min(reached) > TARGET - 0.03
+
+
+def test_scores_that_nobody_reviewed_are_not_promised(shop: Reviewed) -> None:
+    reviewed(shop, "Dress", 100, 100, 0.95)
+    reviewed(shop, "Dress", 1, 1, 0.2)
+    for n in range(50):
+        shop.product(f"unseen {n}", {"Dress": 0.5})
+    assert fitted(shop)[0].cut_off == pytest.approx(0.95)
 
 
 @pytest.mark.parametrize("target", [0.0, 1.0, -1.0, 2.0, float("nan"), float("inf")])
