@@ -133,26 +133,41 @@ def test_migrators_that_start_at_once_all_succeed(empty: sa.Engine) -> None:
     assert migrate.current(empty) == migrate.head()
 
 
-INGEST = ("products ROW EXCLUSIVE", "work_items ROW EXCLUSIVE")
-SETTLE = ("work_items ROW SHARE", "detections ROW EXCLUSIVE", "classifications ROW EXCLUSIVE", INGEST[1])
+INGEST = (
+    "model_versions ACCESS SHARE",
+    "products ROW EXCLUSIVE",
+    "images ROW EXCLUSIVE",
+    "product_images ROW EXCLUSIVE",
+    "work_items ROW EXCLUSIVE",
+)
+SETTLE = ("work_items ROW SHARE", "detections ROW EXCLUSIVE", "classifications ROW EXCLUSIVE", INGEST[-1])
 
 
-@pytest.mark.parametrize(("locks", "held"), [(INGEST, 1), (SETTLE, 1), (SETTLE, 2), (SETTLE, 3)])
-def test_indexes_are_made_beside_those_who_write(empty: sa.Engine, locks: tuple[str, ...], held: int) -> None:
+@pytest.mark.parametrize(
+    ("revision", "locks", "held"),
+    [
+        ("0006", (INGEST[1], INGEST[-1]), 1),
+        *(("0006", SETTLE, held) for held in (1, 2, 3)),
+        *(("0007", INGEST, held) for held in (1, 2, 3, 4)),
+    ],
+)
+def test_a_migration_waits_for_those_who_write(
+    empty: sa.Engine, revision: str, locks: tuple[str, ...], held: int
+) -> None:
     """The migration waits for them, and never they for it and it for them."""
-    migrate.upgrade(empty, "0005")
+    migrate.upgrade(empty, f"{int(revision) - 1:04}")
     taken = [sa.text("LOCK TABLE {} IN {} MODE".format(*lock.split(" ", 1))) for lock in locks]
     with ThreadPoolExecutor(1) as pool, empty.connect() as writer:
         for statement in taken[:held]:
             writer.execute(statement)
-        migration = pool.submit(migrate.upgrade, empty)
+        migration = pool.submit(migrate.upgrade, empty, revision)
         while not rows(empty, "SELECT FROM pg_locks WHERE NOT granted AND locktype = 'relation'"):
             assert not migration.done()
         for statement in taken[held:]:
             writer.execute(statement)
         writer.commit()
         migration.result()
-    assert migrate.current(empty) == migrate.head()
+    assert migrate.current(empty) == revision
 
 
 def test_views_have_the_columns_of_the_contract_and_a_comment(engine: sa.Engine) -> None:
