@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import Complaints, Shop
+from tests.browser.looking import said, skus, tags_of
 
 ACCESSIBLE = (Path(__file__).parent / "accessible.js").read_text()
 EVERY_PAGE = (
@@ -25,24 +26,6 @@ EVERY_PAGE = (
     "/failures",
     "/models",
 )
-
-
-def skus(page: Page) -> list[str]:
-    """Those of the tiles that are shown."""
-    links = page.locator("#results .tile > a")
-    return [str(link.get_attribute("href")).removeprefix("/products/") for link in links.all()]
-
-
-def tags_of(shop: Shop, sku: str) -> set[str]:
-    rows = shop.system.rows("SELECT DISTINCT label FROM product_tags WHERE sku = :sku", sku=sku)
-    return {label for (label,) in rows}
-
-
-def sku_with(shop: Shop, label: str) -> str:
-    query = (
-        "SELECT sku FROM product_tags WHERE label = :label AND origin = 'model' ORDER BY score DESC LIMIT 1"
-    )
-    return str(shop.system.value(query, label=label))
 
 
 def test_search_by_words_and_a_facet_and_the_address_says_it(page: Page, shop: Shop) -> None:
@@ -137,40 +120,6 @@ def painted(page: Page) -> float:
     )
 
 
-def test_a_tag_is_corrected_and_stays_so_after_reprocessing(page: Page, shop: Shop) -> None:
-    sku = sku_with(shop, "Sandal")
-    page.goto(f"/products/{sku}")
-    page.locator('[data-tag="Sandal"] summary').click()
-    expect(page.locator('[data-tag="Sandal"] .because')).to_contain_text("product-type@1")
-    page.get_by_placeholder("It is rather …").first.fill("Sneaker")
-    page.get_by_role("button", name="Relabel").first.click()
-    expect(page.locator('[data-tag="Sandal"]')).to_contain_text("rejected")
-    expect(page.locator('[data-tag="Sneaker"]')).to_contain_text("accepted")
-    with shop.system.engine.begin() as connection:
-        connection.exec_driver_sql(_ANEW)
-    shop.system.drain()
-    assert shop.system.value("SELECT count(*) FROM classifications") > 0  # seen anew
-    assert "Sandal" not in tags_of(shop, sku)
-    page.reload()
-    expect(page.locator('[data-tag="Sandal"]')).to_contain_text("rejected")
-    expect(page.locator('[data-tag="Sneaker"]')).to_contain_text("accepted")
-
-
-_ANEW = """
-    DELETE FROM classifications;
-    UPDATE work_items SET state = 'pending', attempts = 0, published_at = NULL, finished_at = NULL
-    WHERE model_version_id IN (SELECT id FROM model_versions WHERE name = 'product-type')
-"""
-
-
-def test_a_label_that_nobody_knows_is_refused_with_a_sentence(page: Page, shop: Shop) -> None:
-    page.goto("/products/DEMO-0002")
-    page.get_by_label("Add a tag").fill("Zeppelin")
-    page.get_by_role("button", name="Add", exact=True).click()
-    expect(page.locator("#tags [role=alert]")).to_contain_text("Zeppelin")
-    assert "Zeppelin" not in tags_of(shop, "DEMO-0002")
-
-
 def test_a_job_is_watched_until_it_is_over(page: Page, shop: Shop) -> None:
     shop.system.run("process", "product-cutout", "--limit", "6")
     job = shop.system.value("SELECT max(id) FROM jobs")
@@ -185,51 +134,6 @@ def test_a_job_is_watched_until_it_is_over(page: Page, shop: Shop) -> None:
     assert page.locator("#job").get_attribute("hx-get") is None  # and asks no more
     page.goto("/jobs")
     expect(page.locator("tbody tr").first).to_contain_text("finished")
-
-
-def test_the_review_goes_by_keys_and_takes_back(page: Page, shop: Shop) -> None:
-    page.goto("/review")
-    item = page.locator("[data-item]:visible")
-    first = item.get_attribute("data-sku"), item.get_attribute("data-label")
-    with page.expect_response(lambda answer: answer.request.method == "POST"):
-        page.keyboard.press("a")
-    assert (item.get_attribute("data-sku"), item.get_attribute("data-label")) != first
-    assert said(shop, *first) is True
-    with page.expect_response(lambda answer: answer.request.method == "POST"):
-        page.keyboard.press("u")
-    assert said(shop, *first) is None
-    expect(item).to_have_attribute("data-sku", str(first[0]))
-    right = item.locator("[data-relabel]").nth(0).get_attribute("value")
-    with page.expect_response(lambda answer: answer.request.method == "POST"):
-        page.keyboard.press("1")
-    assert said(shop, *first) is False
-    assert said(shop, first[0], right) is True
-    before = item.get_attribute("data-sku"), item.get_attribute("data-label")
-    page.keyboard.press("s")
-    assert (item.get_attribute("data-sku"), item.get_attribute("data-label")) != before
-    page.keyboard.press("?")
-    expect(page.get_by_role("dialog")).to_be_visible()
-
-
-def said(shop: Shop, sku: str | None, label: str | None) -> bool | None:
-    query = "SELECT accepted FROM product_overrides WHERE sku = :sku AND label = :label"
-    found = shop.system.rows(query, sku=sku, label=label)
-    return bool(found[0][0]) if found else None
-
-
-def test_many_are_decided_at_once_and_taken_back(page: Page, shop: Shop) -> None:
-    page.goto("/review?mode=many")
-    form = page.locator("[data-many]").first
-    label = form.locator("input[name=label]").input_value()
-    chosen = [str(box.input_value()) for box in form.locator("input[name=sku]").all()]
-    form.get_by_role("button", name="Select all").click()
-    expect(form.locator("[data-chosen]")).to_have_text(f"{len(chosen)} chosen")
-    form.get_by_role("button", name=f"Accept {label}").click()
-    expect(page.locator(".notice.good")).to_contain_text(f"{label} accepted")
-    assert all(said(shop, sku, label) is True for sku in chosen)
-    page.get_by_role("button", name="Undo").click()
-    expect(page.locator(".notice.good")).to_contain_text("as it was before")
-    assert all(said(shop, sku, label) is None for sku in chosen)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
