@@ -69,7 +69,7 @@ def test_without_services_the_error_says_what_to_do(tmp_path: Path) -> None:
 def test_mistakes_are_answered_with_sentences(system: System, tmp_path: Path) -> None:
     for arguments, hint in (
         (("ingest", str(tmp_path / "none.csv")), "there is no manifest"),
-        (("process", "no-such-model"), "registered are: product-cutout@1"),
+        (("process", "no-such-model"), "registered are: photo-facts@1, product-cutout@1"),
         (("status", "999"), "there is no job 999"),
         (("models", "add", str(tmp_path / "none.yaml")), "cannot read"),
     ):
@@ -153,7 +153,7 @@ def test_ones_own_model_runs_beside_the_starter_pack(system: System, tmp_path: P
     torch.save({"x": print}, tmp_path / "gadget.pt")
     spec.write_text(yaml.safe_dump({**fields, "weights": "gadget.pt"}))
     system.run("models", "add", str(spec), expect=1)
-    assert len(system.json("models", "list")) == 7
+    assert len(system.json("models", "list")) == 8
 
     system.json("ingest", str(write_catalog(tmp_path / "catalog", 12)), "--model", "product-type")
     assert system.json("process", "shoes", "--limit", "5")["work_new"] == 5

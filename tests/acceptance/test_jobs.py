@@ -68,7 +68,7 @@ def test_fresh_photos_pass_the_backlog_and_metrics_tell_it(system: System, tmp_p
         "job_id"
     ]
     system.start_worker("-c", "1", metrics_port=str(port))
-    until(system, upload, state="finished", done=12)
+    until(system, upload, state="finished", done=3 * EACH)
     until(system, bulk, state="finished", done=EACH * PHOTOS)
     ends = dict(system.rows("SELECT job_id, max(finished_at) FROM work_items GROUP BY 1"))
     assert ends[upload] < ends[bulk]  # although its messages waited before
@@ -137,7 +137,7 @@ def test_scheduled_work_is_listed_and_done_by_a_worker(system: System, tmp_path:
     system.start_worker("-c", "1")
     assert system.json("schedule", "run", "reprocess")["schedule"] == "reprocess"
     system.wait_for(lambda: system.rows("SELECT * FROM scheduled_runs") != [], 60)
-    system.wait_for(lambda: system.value("SELECT count(*) FROM work_items WHERE state = 'done'") == 32, 60)
+    system.wait_for(lambda: system.value("SELECT count(*) FROM work_items WHERE state = 'done'") == 8 * EACH, 60)
     assert "photos/s" in system.run("schedule", "list")
     (found,) = (one for one in system.json("schedule", "list") if one["last"])
     assert (found["schedule"], found["last"]["error"]) == ("reprocess", None)

@@ -75,7 +75,7 @@ def test_a_queue_that_lost_everything_is_filled_again(system: System, tmp_path: 
         assert client.llen(backlog_of(system)) > 0
         client.flushall()
     system.drain(sweep_seconds="1")
-    assert system.rows("SELECT state, count(*) FROM work_items GROUP BY 1") == [("done", 160)]
+    assert system.rows("SELECT state, count(*) FROM work_items GROUP BY 1") == [("done", 40 * EACH)]
 
 
 def test_the_queue_tells_when_its_oldest_message_was_published(system: System, tmp_path: Path) -> None:
