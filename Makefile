@@ -30,8 +30,14 @@ screenshots: install chromium ## Take the pictures of docs/pages anew, of the de
 demo: install ## From photos to rows: start everything, tag a small catalog, show the result
 	$(BIN)/tagmill demo
 
+# These start processes that take the whole machine, so they run one after the other; the others run side by side, each
+# process of them with services of its own.
+WHOLE := tests/acceptance tests/browser tests/chaos tests/services
+BESIDE := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(addprefix --ignore=,$(WHOLE))
+
 test: install chromium lint types ## Everything CI checks: lint, strict types, all tests
-	$(BIN)/python -m pytest
+	$(BESIDE)
+	$(BIN)/python -m pytest $(WHOLE)
 
 chaos: install ## Break everything that can break, and count: SEED=n repeats a run, ONLY=name picks scenarios
 	SEED=$${SEED:-$$(date +%s)} $(BIN)/python -m pytest tests/chaos -m "" -k "$(ONLY)" --timeout 420
@@ -46,7 +52,7 @@ bench-quick: install ## The same figures, rougher, in a quarter of an hour
 	$(BIN)/python -m benchmarks --quick
 
 test-fast: install ## The tests that need no worker processes
-	$(BIN)/python -m pytest --ignore=tests/acceptance --ignore=tests/browser
+	$(BESIDE)
 
 lint: install ## Style
 	$(BIN)/ruff check .
