@@ -1,11 +1,5 @@
 -- Facts of photos that shops filter by: colours of the product, how good the photo is. A model of the task `describe`.
 
--- All that is changed or referred to, before any other lock and in the order in which an ingest takes them, else one that is
--- under way and this would wait for each other.
-LOCK TABLE model_versions IN ACCESS EXCLUSIVE MODE;
-LOCK TABLE products, images IN SHARE ROW EXCLUSIVE MODE;
-LOCK TABLE product_images IN ACCESS EXCLUSIVE MODE;
-
 ALTER TABLE model_versions DROP CONSTRAINT ck_model_versions_task;
 ALTER TABLE model_versions ADD CONSTRAINT ck_model_versions_task
     CHECK (task IN ('classify', 'detect', 'segment', 'embed', 'describe'));
