@@ -61,6 +61,13 @@ def test_a_click_counts_at_once_and_fades_with_time(bazaar: Bazaar) -> None:
     assert shown(bazaar, "ben")[0].sku == "shoe-1"
 
 
+def test_a_product_of_many_photos_does_not_hide_what_is_like_it(bazaar: Bazaar) -> None:
+    bazaar.product("red-1", "Dresses", 1, 0, 0, photos=content.NEAREST + 10)
+    bazaar.product("red-2", "Dresses", 0.9, 0.1, 0)
+    bazaar.does("anna", "view red-1")
+    assert shown(bazaar, "anna")[0].reasons == ("because you looked at red-1",)
+
+
 def test_each_taste_has_its_share(bazaar: Bazaar) -> None:
     """The mean of both would lie at the lamp, which is near neither."""
     for number in range(8):
@@ -150,7 +157,7 @@ def test_the_index_over_embeddings_is_used(bazaar: Bazaar) -> None:
         WHERE model_version_id = {bazaar.embedder}
         """,
     )
-    query = sa.text(f"EXPLAIN {content._query(bazaar.embedder, 3).text}")
+    query = sa.text(f"EXPLAIN {content._query(bazaar.embedder, 3, 50).text}")
     given = {"products": [1], "numbers": [0], "weights": [1.0], "known": [1]}
     with bazaar.engine.begin() as connection:
         connection.execute(sa.text("SET LOCAL enable_sort = off"))
