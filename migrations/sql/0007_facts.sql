@@ -81,14 +81,14 @@ CREATE VIEW near_duplicate_groups AS
 SELECT l.group_id, p.sku, p.id AS product_id, l.image_id, max(l.similarity) AS similarity,
        bool_and(l.verdict IS NOT NULL) AS accepted
 FROM (
-    SELECT n.group_id, side.image_id, n.similarity, n.verdict
-    FROM near_duplicates n CROSS JOIN LATERAL (VALUES (n.image_id), (n.other_id)) side (image_id)
-    WHERE n.verdict IS DISTINCT FROM 'rejected'
-      AND EXISTS (SELECT FROM product_images shown WHERE shown.image_id = n.image_id)
-      AND EXISTS (SELECT FROM product_images shown WHERE shown.image_id = n.other_id)
+    SELECT group_id, image_id, other_id, similarity, verdict FROM near_duplicates
+    UNION ALL
+    SELECT group_id, other_id, image_id, similarity, verdict FROM near_duplicates
 ) l
 JOIN product_images pi ON pi.image_id = l.image_id
 JOIN products p ON p.id = pi.product_id
+WHERE l.verdict IS DISTINCT FROM 'rejected'
+  AND EXISTS (SELECT FROM product_images shown WHERE shown.image_id = l.other_id)
 GROUP BY l.group_id, p.sku, p.id, l.image_id;
 COMMENT ON VIEW near_duplicate_groups IS 'Photos of products that look the same as another, by group';
 COMMENT ON COLUMN near_duplicate_groups.group_id IS 'The first photo of the group; the same for all of its photos';
