@@ -40,7 +40,7 @@ class Shop:
     day: Floats
 
 
-def make(products: int, shoppers: int, acts: int, seed: int = 7) -> Shop:
+def make(products: int, shoppers: int, acts: int, seed: int) -> Shop:
     """About `acts` interactions."""
     chance = np.random.default_rng(seed)
     styles = _unit(chance.normal(size=(STYLES, TASTE)))

@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from catalog.errors import UnknownSku
+from catalog.review.names import product_ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +87,8 @@ class Product:
 
 def product(connection: sa.Connection, sku: str) -> Product:
     """Raises UnknownSku."""
-    row = connection.execute(_PRODUCT, {"sku": sku}).one_or_none()
-    if row is None:
-        raise UnknownSku(f"there is no product {sku!r}")
-    told = dict(row._mapping)
-    of = told["product_id"]
+    of = product_ids(connection, [sku])[sku]
+    told = connection.execute(_PRODUCT, {"product": of}).one()._mapping
     return Product(**told, photos=_photos(connection, of), tags=tags(connection, of))
 
 
@@ -135,7 +132,7 @@ def _photos(connection: sa.Connection, product_id: int) -> tuple[Photo, ...]:
 _PRODUCT = sa.text(
     """
     SELECT id AS product_id, sku, title, description, brand, category, trim_scale(price) AS price, currency, attributes
-    FROM products WHERE sku = :sku
+    FROM products WHERE id = :product
     """
 )
 

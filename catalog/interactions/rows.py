@@ -85,8 +85,11 @@ def _moment(value: object) -> datetime:
         return datetime.combine(value, time())
     if isinstance(value, (int, float)):  # seconds or milliseconds, and nobody knows since when
         raise _bad_time(value)
+    text = _present(one_line(value, "happened_at", 100), "happened_at")
+    if text.isdigit() and len(text) > len("20261129"):  # the same; some read as a moment of the 18th century
+        raise _bad_time(value)
     try:
-        return datetime.fromisoformat(_present(one_line(value, "happened_at", 100), "happened_at"))
+        return datetime.fromisoformat(text)
     except ValueError:
         raise _bad_time(value) from None
 

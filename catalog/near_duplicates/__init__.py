@@ -1,6 +1,6 @@
 """Photos that are crops, recompressions, resizes or recolourings of one another: found, grouped, decided by people.
 
-`compare` sets new photos beside all others, `regroup` joins pairs to groups, `groups` lists them, `decide` takes
+`compare` sets new photos beside all others, `regroup` numbers groups, `groups` lists them, `decide` takes
 people's word.
 """
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from catalog import locks, versions
 from catalog.errors import NothingToCompare
-from catalog.near_duplicates.regroup import regroup
+from catalog.near_duplicates.regroup import join
 from catalog.tables.duplicates import BAND_BITS, BANDS, band
 from catalog.versions import Version
 from models.predictions import Task
@@ -21,6 +21,8 @@ LEAST, STEP = 0.86, 0.025
 """The cosine of a pair's embeddings is at least LEAST, and STEP more for each bit in which the hashes differ."""
 CROWD = 1000
 """Photos that are looked at for one piece of a hash, the newest: so no crowd makes a run endless."""
+KEPT = 20
+"""Pairs that a new photo makes: the most alike, and the oldest, so that a crowd is still one group."""
 
 
 @dataclass
@@ -40,7 +42,7 @@ def find(engine: sa.Engine, *, on_progress: Callable[[Found], object] = lambda _
     """
     with engine.connect() as connection:
         ids = {"facts": _serving(connection, "describe").id, "embedder": _serving(connection, "embed").id}
-        found = Found(total=connection.scalar(_NEW_PHOTOS, ids) or 0)
+        found = Found(total=connection.scalar(_NEW_PHOTOS, {**ids, "after": 0}) or 0)
     after = 0
     on_progress(found)
     while True:
@@ -50,7 +52,7 @@ def find(engine: sa.Engine, *, on_progress: Callable[[Found], object] = lambda _
             if not photos:
                 return found
             pairs = connection.execute(_PAIRS, {**ids, **_RULE, "photos": photos}).all()
-            regroup(connection, [photo for pair in pairs for photo in pair])
+            join(connection, [(pair.image_id, pair.other_id) for pair in pairs])
         after = photos[-1]
         found.photos += len(photos)
         found.pairs += len(pairs)
@@ -66,14 +68,17 @@ def _serving(connection: sa.Connection, task: Task) -> Version:
     )
 
 
-_RULE = {"radius": RADIUS, "least": LEAST, "step": STEP, "crowd": CROWD}
+_RULE = {"radius": RADIUS, "least": LEAST, "step": STEP, "crowd": CROWD, "kept": KEPT}
 
-# A photo without light and shade has the hash 0: it is like every other such photo, so it is not compared.
+# A photo without light and shade has the hash 0: it is like every other such photo, so it is not compared. `:after` is
+# said of each table, else Postgres reads the indexes of two from their beginning for each batch.
 _NEW = """
     FROM photo_facts f
     JOIN embeddings e ON e.image_id = f.image_id AND e.model_version_id = :embedder
     LEFT JOIN compared_photos c ON c.image_id = f.image_id AND c.model_version_id = f.model_version_id
+        AND c.image_id > :after
     WHERE f.model_version_id = :facts AND f.perceptual_hash <> 0 AND c.image_id IS NULL
+      AND f.image_id > :after AND e.image_id > :after
 """
 
 _NEW_PHOTOS = sa.text(f"SELECT count(*) {_NEW}")
@@ -81,7 +86,7 @@ _NEW_PHOTOS = sa.text(f"SELECT count(*) {_NEW}")
 _TAKE = sa.text(
     f"""
     WITH fresh AS (
-        SELECT f.image_id, f.model_version_id, f.perceptual_hash {_NEW} AND f.image_id > :after
+        SELECT f.image_id, f.model_version_id, f.perceptual_hash {_NEW}
         ORDER BY f.image_id LIMIT :limit
     ), taken AS (
         INSERT INTO compared_photos (image_id, model_version_id, perceptual_hash) SELECT * FROM fresh
@@ -115,17 +120,19 @@ _PAIRS = sa.text(
         SELECT CAST(0 AS bigint) AS bit
         UNION ALL SELECT CAST(1 AS bigint) << n FROM generate_series(0, {BAND_BITS - 1}) n
     ), near AS MATERIALIZED (
-        SELECT least(image_id, other_id) AS image_id, greatest(image_id, other_id) AS other_id,
-               min(distance) AS distance
-        FROM ({_NEAR_BY_BAND}) hits GROUP BY 1, 2
+        SELECT image_id, other_id, min(distance) AS distance FROM ({_NEAR_BY_BAND}) hits GROUP BY 1, 2
     ), alike AS MATERIALIZED (
         SELECT n.*, 1 - (a.embedding <=> b.embedding) AS similarity FROM near n
         JOIN embeddings a ON a.image_id = n.image_id AND a.model_version_id = :embedder
         JOIN embeddings b ON b.image_id = n.other_id AND b.model_version_id = :embedder
+    ), best AS (
+        SELECT *, row_number() OVER (PARTITION BY image_id ORDER BY similarity DESC, distance, other_id) AS place,
+               other_id = min(other_id) OVER (PARTITION BY image_id) AS oldest
+        FROM alike WHERE similarity >= :least + :step * distance
     )
     INSERT INTO near_duplicates (image_id, other_id, group_id, distance, similarity)
-    SELECT image_id, other_id, image_id, distance, similarity FROM alike
-    WHERE similarity >= :least + :step * distance
+    SELECT least(image_id, other_id), greatest(image_id, other_id), least(image_id, other_id), distance, similarity
+    FROM best WHERE place <= :kept OR oldest
     ON CONFLICT (image_id, other_id) DO NOTHING RETURNING image_id, other_id
     """
 )

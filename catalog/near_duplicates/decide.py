@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from catalog import locks
 from catalog.errors import BadAuthor, UnknownGroup
+from catalog.near_duplicates.groups import SHOWN
 from catalog.near_duplicates.regroup import regroup
 
 Verdict = Literal["accepted", "rejected"]
@@ -20,7 +21,8 @@ def decide(
 ) -> int:
     """Set the verdict on the undecided pairs of a group, or on all pairs of one of its photos; how many that are.
 
-    A photo whose pairs are all rejected leaves the group. Raises UnknownGroup, BadAuthor.
+    Nobody sees pairs of photos that no product shows, so they stay as they are. A photo whose pairs are all rejected
+    leaves the group. Raises UnknownGroup, BadAuthor.
     """
     _check_author(author)
     locks.hold_duplicates(connection)
@@ -40,15 +42,16 @@ def _check_author(author: str) -> None:
         )
 
 
-_MEANT = (
-    "group_id = :group AND (CAST(:photo AS bigint) IS NULL OR CAST(:photo AS bigint) IN (image_id, other_id))"
-)
+_MEANT = f"""
+    group_id = :group AND {SHOWN}
+    AND (CAST(:photo AS bigint) IS NULL OR CAST(:photo AS bigint) IN (image_id, other_id))
+"""
 
-_THERE = sa.text(f"SELECT EXISTS (SELECT FROM near_duplicates WHERE {_MEANT})")
+_THERE = sa.text(f"SELECT EXISTS (SELECT FROM near_duplicates n WHERE {_MEANT})")
 
 _DECIDE = sa.text(
     f"""
-    UPDATE near_duplicates SET verdict = :verdict, author = :author, decided_at = now()
+    UPDATE near_duplicates n SET verdict = :verdict, author = :author, decided_at = now()
     WHERE {_MEANT} AND (verdict IS NULL OR CAST(:photo AS bigint) IS NOT NULL)
     RETURNING image_id, other_id
     """

@@ -8,6 +8,11 @@ from enum import StrEnum
 
 import sqlalchemy as sa
 
+from catalog import places
+
+SHOWN = f"{places.is_shown('n.image_id')} AND {places.is_shown('n.other_id')}"
+"""SQL: products show both photos of the pair `n`. One that another took the place of is often much like that one."""
+
 
 class State(StrEnum):
     """What people said of pairs; nobody has of those that are open."""
@@ -47,7 +52,7 @@ class Grouped:
 
 
 def groups(connection: sa.Connection, state: State, *, size: int = 20, after: int = 0) -> Grouped:
-    """Groups with pairs in this state, behind the group `after`."""
+    """Groups with pairs in this state of photos that products show, behind the group `after`."""
     parameters = {"after": after, "limit": size + 1}
     found = connection.execute(_GROUPS[state], parameters).all()
     shown = found[:size]
@@ -68,8 +73,7 @@ def _members(connection: sa.Connection, photos: list[int]) -> dict[int, Member]:
     skus: defaultdict[int, list[str]] = defaultdict(list)
     rows = connection.execute(_MEMBERS, {"photos": sorted({*photos})}).all()
     for row in rows:
-        if row.sku is not None:
-            skus[row.id].append(row.sku)
+        skus[row.id].append(row.sku)
     return {
         row.id: Member(row.id, row.object_key, row.width, row.height, tuple(skus[row.id])) for row in rows
     }
@@ -80,7 +84,7 @@ def _statement(verdict: str) -> sa.TextClause:
         f"""
         SELECT group_id, max(distance) AS distance, min(similarity) AS similarity,
                array_agg(image_id) || array_agg(other_id) AS photos
-        FROM near_duplicates WHERE verdict {verdict} AND group_id > :after
+        FROM near_duplicates n WHERE verdict {verdict} AND group_id > :after AND {SHOWN}
         GROUP BY group_id ORDER BY group_id LIMIT :limit
         """
     )
@@ -95,7 +99,7 @@ _GROUPS = {
 _MEMBERS = sa.text(
     """
     SELECT i.id, i.object_key, i.width, i.height, p.sku FROM images i
-    LEFT JOIN product_images pi ON pi.image_id = i.id LEFT JOIN products p ON p.id = pi.product_id
+    JOIN product_images pi ON pi.image_id = i.id JOIN products p ON p.id = pi.product_id
     WHERE i.id = ANY(CAST(:photos AS bigint[])) ORDER BY i.id, p.sku
     """
 )

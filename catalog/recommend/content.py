@@ -10,8 +10,10 @@ import sqlalchemy as sa
 
 from catalog.recommend.history import Interest, Seed
 
-NEAREST = 50
-"""Photos next to each interest."""
+NEAREST, MOST = 50, 1000
+"""Photos next to each interest, beside those of its own products, which lie nearest; at most what an index gives."""
+SHARING = 50
+"""Products that are told of one photo: thousands may show one that says that there is none yet."""
 
 
 def alike(connection: sa.Connection, interests: Sequence[Interest], known: Sequence[int]) -> list[list[int]]:
@@ -23,23 +25,19 @@ def alike(connection: sa.Connection, interests: Sequence[Interest], known: Seque
     """
     seeds = [(number, seed) for number, one in enumerate(interests) for seed in one.seeds]
     products = [seed.product_id for _, seed in seeds]
-    embedder = connection.execute(_EMBEDDER, {"products": products}).one_or_none()
+    told = {"products": products, "numbers": [number for number, _ in seeds]}
+    embedder = connection.execute(_EMBEDDER, told).one_or_none()
     if embedder is None:
         return [[] for _ in interests]
     rows = connection.execute(
-        _query(int(embedder.id), int(embedder.width)),
-        {
-            "products": products,
-            "numbers": [number for number, _ in seeds],
-            "weights": [seed.weight for _, seed in seeds],
-            "known": list(known),
-        },
+        _query(int(embedder.id), int(embedder.width), int(embedder.nearest)),
+        {**told, "weights": [seed.weight for _, seed in seeds], "known": list(known)},
     ).all()
     return [[row.product_id for row in rows if row.number == number] for number in range(len(interests))]
 
 
-def _query(version_id: int, width: int) -> sa.TextClause:
-    return sa.text(_ALIKE.format(version_id=version_id, width=width, nearest=NEAREST))
+def _query(version_id: int, width: int, nearest: int) -> sa.TextClause:
+    return sa.text(_ALIKE.format(version_id=version_id, width=width, nearest=nearest, sharing=SHARING))
 
 
 def tagged(connection: sa.Connection, seeds: Sequence[Seed], candidates: Sequence[int]) -> list[int]:
@@ -63,11 +61,18 @@ def _labels(connection: sa.Connection, product_ids: Iterable[int]) -> dict[int, 
     return {row.product_id: row.labels for row in rows}
 
 
-# The index answers with as many as it keeps in view: there must be NEAREST.
+# The index answers with as many as it keeps in view: there must be `nearest`.
 _EMBEDDER = sa.text(
     f"""
-    SELECT m.id, vector_dims(e.embedding) AS width, set_config('hnsw.ef_search', '{NEAREST}', true)
-    FROM product_images pi JOIN embeddings e ON e.image_id = pi.image_id
+    WITH seen AS (
+        SELECT least({NEAREST} + coalesce(max(photos), 0), {MOST}) AS nearest FROM (
+            SELECT count(*) AS photos
+            FROM unnest(CAST(:products AS bigint[]), CAST(:numbers AS integer[])) AS seed (product_id, number)
+            JOIN product_images pi ON pi.product_id = seed.product_id GROUP BY seed.number
+        ) own
+    )
+    SELECT m.id, vector_dims(e.embedding) AS width, seen.nearest, set_config('hnsw.ef_search', seen.nearest::text, true)
+    FROM seen CROSS JOIN product_images pi JOIN embeddings e ON e.image_id = pi.image_id
     JOIN serving_versions m ON m.id = e.model_version_id AND m.task = 'embed'
     WHERE pi.product_id = ANY(CAST(:products AS bigint[])) ORDER BY m.id LIMIT 1
     """
@@ -94,9 +99,12 @@ _ALIKE = """
             WHERE e.model_version_id = {version_id}
             ORDER BY e.embedding::halfvec({width}) <=> i.centre LIMIT {nearest}
         ) near
-        JOIN product_images pi ON pi.image_id = near.image_id
-        WHERE pi.product_id <> ALL(CAST(:known AS bigint[])) AND near.distance < 1
-        ORDER BY pi.product_id, near.distance, i.number
+        CROSS JOIN LATERAL (
+            SELECT shown.product_id FROM product_images shown
+            WHERE shown.image_id = near.image_id AND shown.product_id <> ALL(CAST(:known AS bigint[]))
+            ORDER BY shown.product_id LIMIT {sharing}
+        ) pi
+        WHERE near.distance < 1 ORDER BY pi.product_id, near.distance, i.number
     )
     SELECT number, product_id FROM found ORDER BY distance, product_id
 """

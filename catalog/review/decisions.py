@@ -63,11 +63,17 @@ def _withdraw(connection: sa.Connection, keys: list[tuple[str, str]]) -> int:
     return len(connection.execute(_WITHDRAW, columns).all()) if keys else 0
 
 
+# In the order in which words are written, so that two who decide at once do not wait for each other in a circle.
 _WITHDRAW = sa.text(
     """
-    DELETE FROM overrides o
-    USING unnest(CAST(:skus AS text[]), CAST(:labels AS text[])) AS told (sku, label)
-    JOIN products p ON p.sku = told.sku
-    WHERE o.product_id = p.id AND o.label = told.label RETURNING o.label
+    WITH said AS (
+        SELECT o.product_id, o.label
+        FROM unnest(CAST(:skus AS text[]), CAST(:labels AS text[])) AS told (sku, label)
+        JOIN products p ON p.sku = told.sku
+        JOIN overrides o ON o.product_id = p.id AND o.label = told.label
+        ORDER BY o.product_id, o.label FOR UPDATE OF o
+    )
+    DELETE FROM overrides o USING said
+    WHERE o.product_id = said.product_id AND o.label = said.label RETURNING o.label
     """
 )

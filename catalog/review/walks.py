@@ -65,15 +65,15 @@ _SUREST = """
      ORDER BY c.score DESC, c.image_id LIMIT :step)
 """
 
-# A photo may show several products, or none by now.
+# A photo may show several products, as one that says that there is no photo yet shows thousands, or none by now.
 _PHOTOS = f"""
     WITH {_CUT}, photo AS (
-        SELECT one.rank, one.image_id AS number, cut.label FROM cut CROSS JOIN LATERAL ({{side}}) one
+        SELECT DISTINCT one.rank, one.image_id AS number, cut.label FROM cut CROSS JOIN LATERAL ({{side}}) one
         ORDER BY 1, 2, 3 LIMIT :step)
     SELECT photo.rank, photo.number, photo.label, coalesce(pi.product_id, 0) AS product_id
     FROM photo LEFT JOIN product_images pi ON pi.image_id = photo.number
     WHERE (photo.rank, photo.number, photo.label, coalesce(pi.product_id, 0)) > (:rank, :number, :label, :product_id)
-    ORDER BY 1, 2, 3, 4
+    ORDER BY 1, 2, 3, 4 LIMIT :step
 """
 
 # Numbers are negative, so that the newest product comes first.
@@ -94,7 +94,8 @@ _ASKED = """
            CAST(:products AS bigint[])) WITH ORDINALITY a (rank, number, label, product_id, place)
 """
 
-# By the scores of the main photo, once by the label nearest to its cut-off; then all photos are taken together.
+# By the scores of the main photo, once by the label nearest to its cut-off; then all photos are taken together. Several
+# classifiers may give a label: each answers for its own candidates.
 _UNCERTAIN = f"""
     WITH {_CUT}
     SELECT a.place, a.product_id, s.model, s.label, a.number AS image_id, NULL AS aspect, NULL AS feed, NULL AS photo,
@@ -103,6 +104,10 @@ _UNCERTAIN = f"""
     JOIN product_scores s ON s.product_id = a.product_id AND s.label = a.label
     JOIN cut mine ON mine.model = s.model AND mine.label = s.label
     WHERE s.accepted IS NULL AND abs(s.score - s.threshold) < :window
+      AND EXISTS (
+        SELECT FROM classifications c
+        WHERE c.image_id = a.number AND c.model_version_id = mine.version_id AND c.label = a.label
+          AND abs(mine.threshold - c.score) = a.rank)
       AND NOT EXISTS (
         SELECT FROM overrides o JOIN cut ON cut.label = o.label AND cut.model = s.model
         WHERE o.product_id = a.product_id AND o.accepted)
@@ -132,7 +137,8 @@ _DISAGREEING = f"""
     ORDER BY a.place, v.model
 """
 
-# Each product at the photo that shows its verdict best. What cannot differ, which is most, is left out before.
+# Each product at the photo that shows its verdict best, its colour at the best of all classifiers'. What cannot differ,
+# which is most, is left out before.
 _MISMATCH = f"""
     WITH asked AS MATERIALIZED (
         SELECT a.* FROM {_ASKED}
@@ -149,10 +155,16 @@ _MISMATCH = f"""
     JOIN product_verdicts v ON v.product_id = a.product_id AND v.label = a.label
     JOIN serving_versions m ON m.name = v.model
     WHERE u.origin = 'model' AND (u.aspect = 'colour' OR u.model = v.model)
+      AND EXISTS (
+        SELECT FROM classifications c
+        WHERE c.image_id = a.number AND c.model_version_id = m.id AND c.label = a.label AND -c.score = a.rank)
       AND NOT EXISTS (
-        SELECT FROM product_images pi
-        JOIN classifications c ON c.image_id = pi.image_id AND c.model_version_id = m.id AND c.label = a.label
-        WHERE pi.product_id = a.product_id AND (-c.score, c.image_id) < (a.rank, a.number))
+        SELECT FROM product_verdicts w
+        JOIN serving_versions o ON o.name = w.model
+        JOIN product_images pi ON pi.product_id = w.product_id
+        JOIN classifications c ON c.image_id = pi.image_id AND c.model_version_id = o.id AND c.label = w.label
+        WHERE w.product_id = a.product_id AND (w.model = v.model OR u.aspect = 'colour') AND c.score >= w.threshold
+          AND (-c.score, c.image_id, w.model) < (a.rank, a.number, v.model))
     ORDER BY a.place, u.aspect
 """
 

@@ -1,11 +1,5 @@
 -- Facts of photos that shops filter by: colours of the product, how good the photo is. A model of the task `describe`.
 
--- All that is changed or referred to, before any other lock and in the order in which an ingest takes them, else one that is
--- under way and this would wait for each other.
-LOCK TABLE model_versions IN ACCESS EXCLUSIVE MODE;
-LOCK TABLE products, images IN SHARE ROW EXCLUSIVE MODE;
-LOCK TABLE product_images IN ACCESS EXCLUSIVE MODE;
-
 ALTER TABLE model_versions DROP CONSTRAINT ck_model_versions_task;
 ALTER TABLE model_versions ADD CONSTRAINT ck_model_versions_task
     CHECK (task IN ('classify', 'detect', 'segment', 'embed', 'describe'));
@@ -87,12 +81,14 @@ CREATE VIEW near_duplicate_groups AS
 SELECT l.group_id, p.sku, p.id AS product_id, l.image_id, max(l.similarity) AS similarity,
        bool_and(l.verdict IS NOT NULL) AS accepted
 FROM (
-    SELECT group_id, image_id, similarity, verdict FROM near_duplicates WHERE verdict IS DISTINCT FROM 'rejected'
+    SELECT group_id, image_id, other_id, similarity, verdict FROM near_duplicates
     UNION ALL
-    SELECT group_id, other_id, similarity, verdict FROM near_duplicates WHERE verdict IS DISTINCT FROM 'rejected'
+    SELECT group_id, other_id, image_id, similarity, verdict FROM near_duplicates
 ) l
 JOIN product_images pi ON pi.image_id = l.image_id
 JOIN products p ON p.id = pi.product_id
+WHERE l.verdict IS DISTINCT FROM 'rejected'
+  AND EXISTS (SELECT FROM product_images shown WHERE shown.image_id = l.other_id)
 GROUP BY l.group_id, p.sku, p.id, l.image_id;
 COMMENT ON VIEW near_duplicate_groups IS 'Photos of products that look the same as another, by group';
 COMMENT ON COLUMN near_duplicate_groups.group_id IS 'The first photo of the group; the same for all of its photos';

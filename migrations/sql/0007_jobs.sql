@@ -1,8 +1,6 @@
 -- Jobs that failed say so, until the same was done without an error; photos that were replaced make way.
 
--- Cheap: no row is written. Photos that are there already get their place when a manifest names them again.
-ALTER TABLE product_images ADD COLUMN place text;
-COMMENT ON COLUMN product_images.place IS 'the whole path or URL of source, by which a replaced file is told; null where it was taken in before this was noted';
+-- The views come before any table is locked: who reads one holds it already while waiting for its tables.
 
 CREATE OR REPLACE VIEW job_progress AS
 SELECT j.id AS job_id, j.kind, j.subject, j.created_at,
@@ -72,3 +70,13 @@ WHERE j.closed_at IS NOT NULL AND j.summary->>'error' IS NOT NULL AND NOT EXISTS
       AND NOT later.summary ?| ARRAY['error', 'interrupted', 'skipped']);
 COMMENT ON COLUMN failures.sku IS 'Null where the row of a manifest names none, and for failures of jobs';
 COMMENT ON COLUMN failures.stage IS 'ingest: the manifest''s row or its photo was refused; process: a model could not be run on the photo; train, export, reprocess, collect, statistics: nothing came of such a job, nor of the same since';
+
+-- All that this and the parts behind it change or refer to, in the order in which an ingest takes them, else one that is
+-- under way and this would wait for each other.
+LOCK TABLE model_versions IN ACCESS EXCLUSIVE MODE;
+LOCK TABLE products, images IN SHARE ROW EXCLUSIVE MODE;
+LOCK TABLE product_images IN ACCESS EXCLUSIVE MODE;
+
+-- Cheap: no row is written. Photos that are there already get their place when a manifest names them again.
+ALTER TABLE product_images ADD COLUMN place text;
+COMMENT ON COLUMN product_images.place IS 'the whole path or URL of source, by which a replaced file is told; null where it was taken in before this was noted';

@@ -150,7 +150,8 @@ COMMENT ON COLUMN product_categories.category IS 'As the taxonomy says; the feed
 COMMENT ON COLUMN product_categories.names IS 'The category''s name by locale, such as {"de": "Kleider"}';
 COMMENT ON COLUMN product_categories.origin IS 'model or person';
 
--- What is no category of the taxonomy and no label is not compared. Colours are compared where the feed names some.
+-- What is no category of the taxonomy and no label is not compared. Colours are compared where the feed names some; a shade
+-- of the photos that is none of these names, such as denim, may be any.
 -- IS TRUE keeps the list of categories one that is hashed once, not joined for each product.
 
 CREATE VIEW product_mismatches AS
@@ -183,7 +184,7 @@ CROSS JOIN LATERAL (
     FROM model_versions m
     CROSS JOIN LATERAL (
         SELECT colour_names(coalesce(
-            p.attributes ->> 'colour', p.attributes ->> 'color',
+            nullif(btrim(p.attributes ->> 'colour'), ''), nullif(btrim(p.attributes ->> 'color'), ''),
             replace(lower(p.title), lower(coalesce(p.brand, '')), '')
         )) AS colours
     ) feed
@@ -199,8 +200,8 @@ CROSS JOIN LATERAL (
         SELECT FROM product_images pi
         JOIN photo_facts f ON f.image_id = pi.image_id AND f.model_version_id = m.id
         CROSS JOIN jsonb_array_elements(f.colours) part
-        CROSS JOIN unnest(colour_names(part ->> 'name')) shown (colour)
-        JOIN (VALUES
+        LEFT JOIN unnest(colour_names(part ->> 'name')) shown (colour) ON true
+        LEFT JOIN (VALUES
             ('black', '{black,grey,blue,brown}'::text[]), ('grey', '{grey,black,white,beige,blue}'),
             ('white', '{white,grey,beige}'), ('beige', '{beige,white,grey,brown,yellow,pink}'),
             ('brown', '{brown,beige,black,red,orange}'), ('red', '{red,pink,orange,brown}'),
@@ -208,7 +209,8 @@ CROSS JOIN LATERAL (
             ('green', '{green,blue,yellow}'), ('blue', '{blue,black,grey,green,purple}'),
             ('purple', '{purple,blue,pink}'), ('pink', '{pink,red,orange,purple,beige}')
         ) near (colour, colours) ON near.colour = shown.colour
-        WHERE pi.product_id = p.id AND (part ->> 'share')::float8 >= 0.05 AND near.colours && feed.colours)
+        WHERE pi.product_id = p.id AND (part ->> 'share')::float8 >= 0.05
+          AND (near.colour IS NULL OR near.colours && feed.colours))
 ) u
 WHERE NOT EXISTS (
     SELECT FROM dismissed_mismatches d

@@ -1,7 +1,7 @@
 -- Shoppers: what they did, and which products go together.
 
 -- One act is one row, so that it can be told twice; its parts are the key, and no number is needed. All rows are
--- rewritten into the new key: some seconds a million, while those who tell of acts wait.
+-- rewritten into the new key: some seconds a million, while those who tell of acts wait. Nothing else is locked yet.
 LOCK TABLE interactions IN EXCLUSIVE MODE;
 DELETE FROM interactions twin USING interactions first
 WHERE first.shopper = twin.shopper AND first.happened_at = twin.happened_at

@@ -11,8 +11,8 @@ down_revision = "0006"
 branch_labels = None
 depends_on = None
 
-PARTS = ("facts", "search", "review", "shoppers", "jobs")
-"""Each is `0007_PART.sql`, and `0007_PART.undo.sql` takes it back."""
+PARTS = ("shoppers", "jobs", "facts", "search", "review")
+"""Each is `0007_PART.sql`, and `0007_PART.undo.sql` takes it back. What takes long comes before what locks much."""
 
 
 def upgrade() -> None:

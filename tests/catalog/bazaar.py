@@ -32,9 +32,10 @@ class Bazaar:
         *look: float,
         parent: str | None = None,
         tags: tuple[str, ...] = (),
+        photos: int = 1,
     ) -> int:
-        """`look` is the embedding of its photo."""
-        images = add_images(self.engine, 1) if look or tags else []
+        """`look` is the embedding of its photos."""
+        images = add_images(self.engine, photos) if look or tags else []
         product_id = add_product(self.engine, sku, images)
         execute(
             self.engine,

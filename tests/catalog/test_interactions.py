@@ -89,6 +89,7 @@ def test_bad_rows_are_named_and_the_rest_goes_on(
         f"{'x' * 201},a,view,2026-01-02\n"
         '"an\nna",a,view,2026-01-02\n'
         "anna,b,view,2026-01-03\n"
+        "anna,b,view,1764123112345\n"
     )
     done, errors = take(engine, written(tmp_path, text))
     assert [(error.line, error.code) for error in errors] == [
@@ -105,8 +106,9 @@ def test_bad_rows_are_named_and_the_rest_goes_on(
         (13, "wrong_cell_count"),
         (14, "too_long"),
         (15, "bad_shopper"),
+        (18, "bad_happened_at"),
     ]
-    assert (done.rows, done.new, done.refused.total()) == (15, 2, 13)
+    assert (done.rows, done.new, done.refused.total()) == (16, 2, 14)
     assert "view, cart, purchase" in errors[3].reason
 
 

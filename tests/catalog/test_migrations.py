@@ -170,6 +170,22 @@ def test_a_migration_waits_for_those_who_write(
     assert migrate.current(empty) == revision
 
 
+def test_who_reads_a_view_that_a_migration_changes_waits_and_then_reads(empty: sa.Engine) -> None:
+    migrate.upgrade(empty, "0006")
+    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'relation'"
+    with ThreadPoolExecutor(2) as pool, empty.connect() as writer:
+        writer.execute(sa.text("LOCK TABLE products IN ROW EXCLUSIVE MODE"))
+        migration = pool.submit(migrate.upgrade, empty, "0007")
+        while rows(empty, waiting) != [(1,)]:
+            assert not migration.done()
+        reader = pool.submit(rows, empty, "SELECT count(*) FROM failures")
+        while rows(empty, waiting) != [(2,)]:
+            assert not reader.done()
+        writer.commit()
+        migration.result()
+        assert reader.result() == [(0,)]
+
+
 def test_views_have_the_columns_of_the_contract_and_a_comment(engine: sa.Engine) -> None:
     found = rows(
         engine,

@@ -12,9 +12,10 @@ from catalog import locks
 from catalog.errors import BadShopper, UnknownSku
 from catalog.interactions import forget
 from catalog.recommend import content, for_shopper, goes_with, knows, refresh, refreshing
+from catalog.recommend.history import history, interests
 from catalog.search.hits import Hit
 from tests.catalog.bazaar import Bazaar
-from tests.catalog.shop import execute, rows
+from tests.catalog.shop import add_product, execute, rows
 
 
 @pytest.fixture
@@ -59,6 +60,25 @@ def test_a_click_counts_at_once_and_fades_with_time(bazaar: Bazaar) -> None:
     assert (first.sku, first.reasons) == ("bag-1", ("because you put in the cart bag-0",))
     bazaar.does("ben", "view bag-0", "purchase shoe-0")  # of the same day, what was bought counts more
     assert shown(bazaar, "ben")[0].sku == "shoe-1"
+
+
+def test_a_product_of_many_photos_does_not_hide_what_is_like_it(bazaar: Bazaar) -> None:
+    bazaar.product("red-1", "Dresses", 1, 0, 0, photos=content.NEAREST + 10)
+    bazaar.product("red-2", "Dresses", 0.9, 0.1, 0)
+    bazaar.does("anna", "view red-1")
+    assert shown(bazaar, "anna")[0].reasons == ("because you looked at red-1",)
+
+
+def test_a_photo_that_very_many_products_show_names_some_of_them(bazaar: Bazaar) -> None:
+    bazaar.product("none-0", "Dresses", 1, 0, 0)
+    ((photo,),) = rows(bazaar.engine, "SELECT image_id FROM product_images")
+    for number in range(1, content.SHARING + 10):
+        add_product(bazaar.engine, f"none-{number}", [photo])
+    bazaar.does("anna", "view none-0")
+    with bazaar.engine.connect() as connection:
+        seeds = history(connection, "anna")
+        (found,) = content.alike(connection, interests(seeds), [seed.product_id for seed in seeds])
+    assert len(found) == content.SHARING
 
 
 def test_each_taste_has_its_share(bazaar: Bazaar) -> None:
@@ -150,7 +170,7 @@ def test_the_index_over_embeddings_is_used(bazaar: Bazaar) -> None:
         WHERE model_version_id = {bazaar.embedder}
         """,
     )
-    query = sa.text(f"EXPLAIN {content._query(bazaar.embedder, 3).text}")
+    query = sa.text(f"EXPLAIN {content._query(bazaar.embedder, 3, 50).text}")
     given = {"products": [1], "numbers": [0], "weights": [1.0], "known": [1]}
     with bazaar.engine.begin() as connection:
         connection.execute(sa.text("SET LOCAL enable_sort = off"))

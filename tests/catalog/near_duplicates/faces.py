@@ -31,10 +31,9 @@ class Faces:
         return cls(engine, facts, add_version(engine, "product-embedding", task="embed", labels=[]))
 
     def add(self, hash_: int, angle: float = 0.0, *, embedded: bool = True, sku: str | None = None) -> int:
-        """A photo; the cosine of two is that of the difference of their angles, in degrees."""
+        """A product's photo; the cosine of two is that of the difference of their angles, in degrees."""
         (image_id,) = add_images(self.engine, 1)
-        if sku:
-            add_product(self.engine, sku, [image_id])
+        add_product(self.engine, sku or f"sku-{image_id}", [image_id])
         stored = [Stored(ItemKey(image_id, self.facts.id), facts(hash_))]
         if embedded:
             stored.append(Stored(ItemKey(image_id, self.embedder.id), vector(angle)))

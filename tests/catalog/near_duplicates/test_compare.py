@@ -138,6 +138,35 @@ def test_a_crowd_bounds_what_is_looked_at(faces: Faces, monkeypatch: pytest.Monk
     assert all(one in ids[-2:] or other in ids[-2:] for one, other in faces.pairs())
 
 
+def test_a_crowd_is_one_group_by_few_pairs(faces: Faces, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(compare._RULE, "kept", 2)
+    monkeypatch.setattr(compare, "BATCH", 4)
+    ids = [faces.add(HASH) for _ in range(30)]
+    faces.find()
+    assert len(faces.pairs()) <= 3 * len(ids)
+    assert faces.groups() == {ids[0]: ids}
+
+
+def test_of_many_alike_the_most_alike_are_kept(faces: Faces, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(compare._RULE, "kept", 1)
+    twin = faces.add(HASH, 10)
+    faces.find()
+    faces.add(HASH, 20)
+    faces.find()
+    last = faces.add(HASH, 11)
+    faces.find()
+    assert (twin, last) in faces.pairs()
+
+
+def test_each_batch_reads_its_indexes_from_where_the_last_one_ended(faces: Faces) -> None:
+    parameters = {"facts": faces.facts.id, "embedder": faces.embedder.id, "after": 7, "limit": 500}
+    with faces.engine.begin() as connection:
+        connection.execute(sa.text("SET LOCAL enable_seqscan = off"))
+        connection.execute(sa.text("SET LOCAL enable_nestloop = off"))
+        plan = list(connection.scalars(sa.text(f"EXPLAIN {compare._TAKE.text}"), parameters))
+    assert sum("Index Cond" in line and "image_id > 7" in line for line in plan) == 3
+
+
 def test_without_a_model_for_it_there_is_a_sentence(engine: sa.Engine) -> None:
     add_version(engine, "product-embedding", task="embed", labels=[])
     with pytest.raises(NothingToCompare, match="no model serves that does describe"):

@@ -120,7 +120,22 @@ def test_an_author_is_a_name(faces: Faces, author: str) -> None:
 def test_a_photo_that_goes_takes_its_pairs_along(faces: Faces) -> None:
     ids = [faces.add(HASH) for _ in range(3)]
     faces.find()
-    for table in ("photo_facts", "embeddings"):
+    for table in ("product_images", "photo_facts", "embeddings"):
         execute(faces.engine, f"DELETE FROM {table} WHERE image_id = :id", id=ids[0])
     execute(faces.engine, "DELETE FROM images WHERE id = :id", id=ids[0])
     assert faces.pairs() == [(ids[1], ids[2])]
+
+
+def test_a_photo_that_another_took_the_place_of_is_no_near_duplicate_of_it(faces: Faces) -> None:
+    before, now, other = (faces.add(HASH, sku=sku) for sku in "ABC")
+    faces.find()
+    execute(faces.engine, "DELETE FROM product_images WHERE image_id = :id", id=before)
+    (group,) = listed(faces).groups
+    assert [one.image_id for one in group.members] == [now, other]
+    assert rows(faces.engine, "SELECT image_id FROM near_duplicate_groups ORDER BY 1") == [(now,), (other,)]
+    assert decide(faces, group.group_id, "accepted") == 1
+    execute(faces.engine, "DELETE FROM product_images WHERE image_id = :id", id=other)
+    assert listed(faces, State.ACCEPTED).groups == ()
+    assert rows(faces.engine, "SELECT FROM near_duplicate_groups") == []
+    with pytest.raises(UnknownGroup):
+        decide(faces, group.group_id, "rejected")

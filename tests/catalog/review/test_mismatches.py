@@ -107,6 +107,7 @@ def test_dismissing_needs_a_product_and_an_author(shop: Reviewed) -> None:
         ("Multicolour dress with red", {}, None, []),
         ("Dress", {"color": "Burgundy"}, None, [("colour", "red", "blue", 0.7)]),
         ("Red dress", {"colour": "navy blue"}, None, []),
+        ("Red dress", {"colour": " ", "color": ""}, None, [("colour", "red", "blue", 0.7)]),
         ("Red Wing boots", {}, "Red Wing", []),
         ("Redwood dress", {}, None, []),
         ("%_'\"\\;", {}, None, []),
@@ -130,4 +131,10 @@ def test_a_colour_on_any_photo_is_enough(shop: Reviewed) -> None:
     shop.facts(front, "packshot", ("blue", 0.7))
     assert len(shop.mismatches("a")) == 1
     shop.facts(back, "lifestyle", ("green", 0.5), ("dark red", 0.2))
+    assert shop.mismatches("a") == []
+
+
+def test_a_shade_without_a_plain_name_may_be_any(shop: Reviewed) -> None:
+    (photo,) = shop.product("a", {}, title="Blue jeans")
+    shop.facts(photo, "packshot", ("brown", 0.5), ("denim", 0.4))
     assert shop.mismatches("a") == []

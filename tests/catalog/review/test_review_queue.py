@@ -6,9 +6,10 @@ import pytest
 import sqlalchemy as sa
 
 from catalog.errors import BadCursor
-from catalog.review import Decision, Kind, ReviewItem, decide, dismiss, queue
-from tests.catalog.reviewed import Reviewed
-from tests.catalog.shop import add_product, execute
+from catalog.review import Decision, Kind, ReviewItem, decide, dismiss, pages, queue
+from catalog.review.walks import BEGINNINGS
+from tests.catalog.reviewed import LABELS, Reviewed
+from tests.catalog.shop import add_product, add_version, execute
 
 
 @pytest.fixture
@@ -65,6 +66,17 @@ def test_equal_scores_and_shared_photos_are_walked_past(shop: Reviewed) -> None:
     assert sorted(found) == sorted([*(f"sku {n}" for n in range(8)), *(f"twin {n}" for n in range(4))])
 
 
+@pytest.mark.parametrize("kind", [Kind.UNCERTAIN, Kind.MISMATCH])
+def test_a_photo_of_many_products_takes_many_looks(shop: Reviewed, kind: Kind) -> None:
+    (photo,) = shop.product("sku 0", {"Dress": 0.55}, category="Shoe")
+    for n in range(1, 8):
+        add_product(shop.engine, f"sku {n}", [photo])
+    execute(shop.engine, "UPDATE products SET category = 'Shoe'")
+    with shop.engine.connect() as connection:
+        assert len(pages._candidates(connection, kind, BEGINNINGS[kind])) == pages.STEP
+    assert [item.sku for item in walk(shop, kind)] == [f"sku {n}" for n in range(8)]
+
+
 def test_a_label_that_was_turned_down_makes_way_for_the_next(shop: Reviewed) -> None:
     shop.product("a", {"Dress": 0.5, "Shirt": 0.4})
     with shop.engine.begin() as connection:
@@ -111,6 +123,30 @@ def test_a_product_of_many_photos_is_one_mismatch(shop: Reviewed) -> None:
     shop.product("a", {"Dress": 0.8}, {"Dress": 0.9}, {"Dress": 0.9}, category="Shoe")
     with shop.engine.connect() as connection:
         assert [item.score for item in queue(connection, Kind.MISMATCH).items] == [pytest.approx(0.85)]
+
+
+def test_classifiers_that_share_labels_ask_once_each(shop: Reviewed) -> None:
+    other = add_version(shop.engine, "another", labels=LABELS).id
+    (photo,) = shop.product("a", {"Dress": 0.55, "Shirt": 0.2})
+    shop.score(photo, other, {"Dress": 0.6, "Shirt": 0.3})
+    with shop.engine.connect() as connection:
+        found = queue(connection, Kind.UNCERTAIN).items
+    assert [(item.model, item.label) for item in found] == [("product-type", "Dress"), ("another", "Dress")]
+
+
+@pytest.mark.parametrize("score", [0.85, 0.9, 0.95])
+def test_a_colour_is_one_mismatch_however_many_classifiers_serve(shop: Reviewed, score: float) -> None:
+    other = add_version(shop.engine, "another", labels=LABELS).id
+    (photo,) = shop.product("a", {"Dress": 0.9}, title="Red dress", category="Shoe")
+    shop.score(photo, other, {"Dress": score})
+    shop.facts(photo, "packshot", ("blue", 0.9))
+    with shop.engine.connect() as connection:
+        found = queue(connection, Kind.MISMATCH).items
+    assert sorted((item.aspect, item.model) for item in found) == [
+        ("category", "another"),
+        ("category", "product-type"),
+        ("colour", "photo-facts"),
+    ]
 
 
 def test_where_little_is_found_a_page_ends_and_says_where_to_go_on(
