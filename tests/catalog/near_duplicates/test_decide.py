@@ -124,3 +124,30 @@ def test_a_photo_that_goes_takes_its_pairs_along(faces: Faces) -> None:
         execute(faces.engine, f"DELETE FROM {table} WHERE image_id = :id", id=ids[0])
     execute(faces.engine, "DELETE FROM images WHERE id = :id", id=ids[0])
     assert faces.pairs() == [(ids[1], ids[2])]
+
+
+def test_of_a_group_only_the_photos_that_were_seen_are_decided(faces: Faces) -> None:
+    ids = [faces.add(HASH) for _ in range(3)]
+    faces.find()
+    with faces.engine.begin() as connection:
+        assert near_duplicates.decide(connection, ids[0], "rejected", "anna", seen=ids[1:]) == 1
+    verdicts = rows(faces.engine, "SELECT verdict FROM near_duplicates ORDER BY image_id, other_id")
+    assert verdicts == [(None,), (None,), ("rejected",)]
+
+
+def test_an_author_takes_back_the_last_of_their_decisions(faces: Faces) -> None:
+    ids = [faces.add(CHAIN[k]) for k in (0, 1, 2)]
+    faces.find()
+    decide(faces, ids[0], "accepted", photo=ids[0])
+    decide(faces, ids[0], "rejected", photo=ids[2])
+    assert faces.groups() == {ids[0]: ids[:2]}
+    for author, pairs, groups in (
+        ("bert", 0, {ids[0]: ids[:2]}),
+        ("anna", 1, {ids[0]: ids}),
+        ("anna", 1, {ids[0]: ids}),
+        ("anna", 0, {ids[0]: ids}),
+    ):
+        with faces.engine.begin() as connection:
+            assert near_duplicates.take_back(connection, ids[0], author) == pairs
+        assert faces.groups() == groups
+    assert [group.group_id for group in listed(faces).groups] == [ids[0]]
