@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 import sqlalchemy as sa
-from fastapi import APIRouter, Form, Query, Request
+from fastapi import APIRouter, Form, Request
 from starlette.responses import RedirectResponse, Response
 
 from catalog import review, showing
 from catalog.errors import BadDecision, UnknownLabel
 from catalog.review import Decision
-from workers.web.deps import Here, Plain, Reading, Sku, Writer
+from workers.web.deps import Here, Plain, Reading, Short, Sku, Writer
 from workers.web.state import Web
 from workers.web.wording import product_url
 
@@ -21,14 +21,8 @@ Label = Annotated[Plain, Form(max_length=1000)]
 Say = Literal["accept", "reject", "relabel", "withdraw"]
 
 
-@router.get("/products/{sku:path}/why")
-def why(
-    request: Request,
-    sku: Sku,
-    web: Here,
-    connection: Reading,
-    label: Annotated[Plain, Query(max_length=1000)],
-) -> Response:
+@router.get("/why")
+def why(request: Request, sku: Short, label: Short, web: Here, connection: Reading) -> Response:
     """Photo, model, score, threshold, mapping and person behind a tag."""
     found = review.why(connection, sku, label)
     page = "because.html.j2" if "hx-request" in request.headers else "why.html.j2"
