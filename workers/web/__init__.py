@@ -11,7 +11,7 @@ then a route. Routes are plain functions in FastAPI's threads; what they need is
   its routes ask for a reader; one that changes something also asks for `caller: Writer`, whose `name` is the author.
   Requests from other sites are refused before they come here, so forms need no token.
 * What changes something uses `web.runtime`, as commands do; `Reading` can only read.
-* Templates are in `workers/web/templates/`, `NAME.html.j2`. They know `{{ asset("layout.css") }}`, the address of a file
+* Templates are in `workers/web/templates/`, `NAME.html.j2`. They know `{{ asset("grid.css") }}`, the address of a file
   in `workers/web/static/`, `{{ caller }}`, who asks (`Caller`, or None at the log-in), and `{{ request }}`.
 * Only scripts and styles in files of our own run: no `<script>` or `<style>` with content, no `style=`, no `onclick=`.
   SVG's attributes such as `fill=` are fine; so is htmx with `includeIndicatorStyles` and `allowEval` off.

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import anyio
 import sqlalchemy as sa
-from fastapi import Depends, HTTPException, Path, Request
+from fastapi import Depends, HTTPException, Path, Query, Request
 from pydantic import AfterValidator, StringConstraints
 
 from workers.web.keys import Caller
@@ -70,5 +70,7 @@ Reading = Annotated[sa.Connection, Depends(_reading, scope="function")]
 Plain = Annotated[str, AfterValidator(_printable)]
 """Text that Postgres can hold."""
 Short = Annotated[Plain, StringConstraints(max_length=1000)]
+Several = Annotated[list[Short], Query(max_length=50)]
+"""Values of a facet that are chosen."""
 Sku = Annotated[Plain, Path(max_length=1000, description="The product's number in the shop")]
 Number = Annotated[int, Path(ge=1, le=2**63 - 1)]

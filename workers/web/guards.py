@@ -121,7 +121,8 @@ def _caller(request: Request, web: Web) -> Caller | None:
 def _cost(request: Request) -> float:
     if _PICTURES.match(request.url.path):
         return _PICTURE
-    return _UPLOAD if is_upload(request) else _REQUEST
+    by_photo = request.url.path == "/" and "photo" in request.query_params
+    return _UPLOAD if by_photo or is_upload(request) else _REQUEST
 
 
 def _host_name(request: Request) -> str:

@@ -173,6 +173,11 @@ def test_who_asks_too_often_waits_and_others_do_not(visit: Visit) -> None:
     assert visitor.get("/photos/1/cutout", headers=other).status_code == 429
 
 
+def test_to_search_by_a_photo_that_is_kept_costs_as_much_as_to_send_it(visit: Visit) -> None:
+    visitor = visit(web_rate="0.5")  # five at once
+    assert [visitor.get("/?photo=gone").status_code for _ in range(2)] == [422, 429]
+
+
 def test_what_comes_at_once_is_ten_seconds_worth(visit: Visit) -> None:
     paces = visit(web_rate="0.5").app.state.web.paces  # type: ignore[attr-defined]
     assert [paces.take("one", 1.0) for _ in range(5)] == [0] * 5

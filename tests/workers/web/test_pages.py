@@ -122,6 +122,13 @@ def test_of_photos_to_search_by_only_the_last_few_are_kept(
     assert kept == [422, 200, 200]
 
 
+def test_only_so_many_versions_are_compared_at_once(visitor: TestClient) -> None:
+    web = visitor.app.state.web  # type: ignore[attr-defined]
+    with web.comparing, web.comparing:
+        assert visitor.get("/models/diff?old=x&new=y", headers=HTML).status_code == 503
+    assert visitor.get("/models/diff?old=x&new=y", headers=HTML).status_code == 404
+
+
 def test_who_may_only_read_gets_no_buttons_and_no_way_around_them(visit: Visit, engine: sa.Engine) -> None:
     headers, entry = made_key("anna", "read")
     writer, other = made_key("bert", "write")

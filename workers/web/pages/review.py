@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from catalog import review, showing
 from catalog.review import Kind, ReviewItem
 from workers.web.deps import Here, Plain, Reading, Short, Writer
-from workers.web.pages.tags import Say, decisions
+from workers.web.saying import Say, decisions
 from workers.web.state import Web
 
 router = APIRouter()
