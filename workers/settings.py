@@ -169,7 +169,8 @@ class Settings(BaseSettings):
         if value is not None:
             from workers.web.keys import Keys
 
-            Keys.parse(value.get_secret_value())
+            if not Keys.parse(value.get_secret_value()):
+                raise ValueError("there is no key in it; leave it unset where none is meant")
         return value
 
     @property

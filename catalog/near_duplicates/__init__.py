@@ -5,7 +5,7 @@ people's word.
 """
 
 from catalog.near_duplicates.compare import Found, find
-from catalog.near_duplicates.decide import decide
+from catalog.near_duplicates.decide import decide, take_back
 from catalog.near_duplicates.groups import Group, Grouped, Member, groups
 
-__all__ = ["Found", "Group", "Grouped", "Member", "decide", "find", "groups"]
+__all__ = ["Found", "Group", "Grouped", "Member", "decide", "find", "groups", "take_back"]

@@ -137,7 +137,9 @@ def test_scheduled_work_is_listed_and_done_by_a_worker(system: System, tmp_path:
     system.start_worker("-c", "1")
     assert system.json("schedule", "run", "reprocess")["schedule"] == "reprocess"
     system.wait_for(lambda: system.rows("SELECT * FROM scheduled_runs") != [], 60)
-    system.wait_for(lambda: system.value("SELECT count(*) FROM work_items WHERE state = 'done'") == 8 * EACH, 60)
+    system.wait_for(
+        lambda: system.value("SELECT count(*) FROM work_items WHERE state = 'done'") == 8 * EACH, 60
+    )
     assert "photos/s" in system.run("schedule", "list")
     (found,) = (one for one in system.json("schedule", "list") if one["last"])
     assert (found["schedule"], found["last"]["error"]) == ("reprocess", None)

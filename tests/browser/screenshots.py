@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from catalog import near_duplicates
 from catalog.search import Chosen
 from catalog.search import find as find_products
 from tests.browser.chromium import launch
@@ -44,6 +45,7 @@ def pages(connection: sa.Connection) -> dict[str, tuple[str, Callable[[Page], No
         "product": (f"/products/{bag}", _why),
         "review": ("/review", _nothing),
         "review-many": ("/review?mode=many", _some),
+        "duplicates": ("/duplicates", _nothing),
         "jobs": ("/jobs", _nothing),
         "job": ("/jobs/1", _nothing),
         "failures": ("/failures", _nothing),
@@ -54,6 +56,7 @@ def pages(connection: sa.Connection) -> dict[str, tuple[str, Callable[[Page], No
 
 def main() -> None:
     runtime = Runtime(settings())
+    near_duplicates.find(runtime.engine)
     with runtime.engine.connect() as connection:
         wanted = pages(connection)
     PLACE.mkdir(parents=True, exist_ok=True)

@@ -21,6 +21,7 @@ EVERY_PAGE = (
     "/review",
     "/review?mode=many",
     "/review?kind=mismatch",
+    "/duplicates",
     "/jobs",
     "/jobs/1",
     "/failures",

@@ -11,13 +11,13 @@ then a route. Routes are plain functions in FastAPI's threads; what they need is
   its routes ask for a reader; one that changes something also asks for `caller: Writer`, whose `name` is the author.
   Requests from other sites are refused before they come here, so forms need no token.
 * What changes something uses `web.runtime`, as commands do; `Reading` can only read.
-* Templates are in `workers/web/templates/`, `NAME.html.j2`. They know `{{ asset("app.css") }}`, the address of a file
+* Templates are in `workers/web/templates/`, `NAME.html.j2`. They know `{{ asset("grid.css") }}`, the address of a file
   in `workers/web/static/`, `{{ caller }}`, who asks (`Caller`, or None at the log-in), and `{{ request }}`.
 * Only scripts and styles in files of our own run: no `<script>` or `<style>` with content, no `style=`, no `onclick=`.
   SVG's attributes such as `fill=` are fine; so is htmx with `includeIndicatorStyles` and `allowEval` off.
 * Errors are raised: HTTPException, or those of `catalog` and `models`; `failing.py` makes a page or JSON of them. Where
   nobody is logged in, a page leads to `/login`.
-* Photos: `/photos/ID`, `/photos/ID/thumb/SIDE` (`photos.SIDES`), `/photos/ID/cutout`, and `/masks/ID/MODEL`, a PNG of
-  the photo's shape in which a label has its `photos.colour(number)`; `?side=SIDE` for both. Where a photo is gone,
-  an `<img>` gets a placeholder.
+* Photos, without the metadata of their files: `/photos/ID`, `/photos/ID/thumb/SIDE` (`photos.SIDES`),
+  `/photos/ID/cutout`, and `/masks/ID/MODEL`, a PNG of the photo's shape in which a label has its
+  `photos.colour(number)`; `?side=SIDE` for the last two. Where a photo is gone, an `<img>` gets a placeholder.
 """

@@ -15,6 +15,8 @@ STRANGER = 16 * 1024  # a log-in
 PLAIN = 4_000_000
 FORM = 64 * 1024  # what is in an upload besides the photo
 SECONDS = 60.0
+UPLOADS = 8
+"""At once: each may take as many bytes as a photo may have, and a thread that waits to decode it."""
 
 
 class Bodies:
@@ -23,6 +25,7 @@ class Bodies:
     def __init__(self, app: ASGIApp, photo: int) -> None:
         self._app = app
         self._photo = photo
+        self._uploads = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -36,13 +39,26 @@ class Bodies:
                 scope, receive, send
             )
             return
-        await self._app(scope, _bounded(receive, most), send)
+        upload = is_upload(request)
+        if upload and self._uploads >= UPLOADS:
+            told = "too many photos are being sent just now; try again soon"
+            await respond(request, 503, told, headers={"retry-after": "2"})(scope, receive, send)
+            return
+        self._uploads += upload
+        try:
+            await self._app(scope, _bounded(receive, most), send)
+        finally:
+            self._uploads -= upload
 
     def _most(self, request: Request) -> int:
         if request.scope["caller"] is None:
             return STRANGER
-        upload = request.headers.get("content-type", "").lower().startswith("multipart/")
-        return self._photo + FORM if upload else PLAIN
+        return self._photo + FORM if is_upload(request) else PLAIN
+
+
+def is_upload(request: Request) -> bool:
+    """Whether a file is sent, from what is said of the body."""
+    return request.headers.get("content-type", "").lower().startswith("multipart/")
 
 
 def _bounded(receive: Receive, most: int) -> Receive:

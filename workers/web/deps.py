@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Annotated
 
+import anyio
 import sqlalchemy as sa
-from fastapi import Depends, HTTPException, Path, Request
+from fastapi import Depends, HTTPException, Path, Query, Request
 from pydantic import AfterValidator, StringConstraints
 
 from workers.web.keys import Caller
 from workers.web.state import Web
+
+WAIT_SECONDS = 10.0
 
 
 def _web(request: Request) -> Web:
@@ -33,7 +36,21 @@ async def writer(caller: Annotated[Caller, Depends(reader)]) -> Caller:
     return caller
 
 
-def _reading(web: Annotated[Web, Depends(_web)]) -> Iterator[sa.Connection]:
+async def _turn(web: Annotated[Web, Depends(_web)]) -> AsyncIterator[None]:
+    """Who waits for a connection here holds no thread: else those who have one could find none to go on with."""
+    with anyio.move_on_after(WAIT_SECONDS) as waiting:
+        await web.readers.acquire()
+    if waiting.cancelled_caught:
+        raise HTTPException(503, "too many requests are being answered; try again soon", {"retry-after": "5"})
+    try:
+        yield
+    finally:
+        web.readers.release()
+
+
+def _reading(
+    web: Annotated[Web, Depends(_web)], _: Annotated[None, Depends(_turn, scope="function")]
+) -> Iterator[sa.Connection]:
     with web.engine.connect() as connection:
         yield connection
 
@@ -53,5 +70,7 @@ Reading = Annotated[sa.Connection, Depends(_reading, scope="function")]
 Plain = Annotated[str, AfterValidator(_printable)]
 """Text that Postgres can hold."""
 Short = Annotated[Plain, StringConstraints(max_length=1000)]
+Several = Annotated[list[Short], Query(max_length=50)]
+"""Values of a facet that are chosen."""
 Sku = Annotated[Plain, Path(max_length=1000, description="The product's number in the shop")]
 Number = Annotated[int, Path(ge=1, le=2**63 - 1)]

@@ -19,7 +19,13 @@ from workers.web.problems import FieldProblem, respond
 
 log = structlog.get_logger("workers.web")
 
-_NOT_THERE = (errors.UnknownSku, errors.UnknownJob, errors.UnknownModel, errors.ObjectMissing)
+_NOT_THERE = (
+    errors.UnknownSku,
+    errors.UnknownJob,
+    errors.UnknownModel,
+    errors.UnknownGroup,
+    errors.ObjectMissing,
+)
 _CONFLICT = (errors.JobInOtherState, errors.AlreadyServes, errors.JobCancelled)
 _AWAY = {"retry-after": "5"}
 

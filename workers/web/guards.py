@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from urllib.parse import urlsplit
 
@@ -10,6 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from workers.web.bodies import is_upload
+from workers.web.health import HEALTH
 from workers.web.keys import LOCAL, Caller
 from workers.web.problems import respond
 from workers.web.state import Web
@@ -19,9 +22,9 @@ Guard = Callable[[Request, Web], Awaitable[Response | None]]
 LOOPBACK = frozenset(("localhost", "127.0.0.1", "::1"))
 SAFE = frozenset(("GET", "HEAD", "OPTIONS"))
 _FORWARDED = frozenset(("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via"))
-FREE = ("/static/", "/healthz")
+FREE = "/static/"
 """What costs nothing, and nobody needs to be known for."""
-_PICTURES = ("/photos/", "/masks/")
+_PICTURES = re.compile(r"/photos/[^/]*/thumb/|/masks/")
 _PICTURE, _REQUEST, _UPLOAD = 0.1, 1.0, 5.0
 
 
@@ -94,7 +97,10 @@ async def pace(request: Request, web: Web) -> Response | None:
         return None
     caller: Caller | None = request.scope["caller"]
     address = request.client.host if request.client else "unknown"
-    name = f"address:{address}" if caller in (None, LOCAL) else f"key:{caller.name}"
+    if request.url.path == HEALTH:  # it takes a connection, and must not wait behind what others ask
+        name = f"health:{address}"
+    else:
+        name = f"address:{address}" if caller in (None, LOCAL) else f"key:{caller.name}"
     wait = await run_in_threadpool(web.paces.take, name, _cost(request))
     if not wait:
         return None
@@ -113,10 +119,10 @@ def _caller(request: Request, web: Web) -> Caller | None:
 
 
 def _cost(request: Request) -> float:
-    if request.url.path.startswith(_PICTURES):
+    if _PICTURES.match(request.url.path):
         return _PICTURE
-    upload = request.headers.get("content-type", "").lower().startswith("multipart/")
-    return _UPLOAD if upload else _REQUEST
+    by_photo = request.url.path == "/" and "photo" in request.query_params
+    return _UPLOAD if by_photo or is_upload(request) else _REQUEST
 
 
 def _host_name(request: Request) -> str:

@@ -82,5 +82,5 @@ def _to_login(request: Request) -> Response:
     if "hx-request" in request.headers:  # a redirect would put the form into the middle of the page
         return Response(status_code=401, headers={"hx-redirect": "/login"})
     query = f"?{request.url.query}" if request.url.query else ""
-    back = quote(request.url.path + query, safe="") if request.method == "GET" else "%2F"
-    return RedirectResponse(f"/login?next={back}", 303)
+    back = request.scope["raw_path"].decode("latin-1") + query if request.method == "GET" else "/"
+    return RedirectResponse(f"/login?next={quote(back, safe='')}", 303)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import anyio
 import sqlalchemy as sa
 import structlog
 from redis import Redis
@@ -24,7 +26,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("workers.web")
 
-CONNECTIONS = 12
+CONNECTIONS, READERS = 12, 8
+COMPARISONS = 2
 STATEMENT_SECONDS = 10
 _READ_ONLY = f"-c default_transaction_read_only=on -c statement_timeout={STATEMENT_SECONDS}s "
 
@@ -39,6 +42,8 @@ class Web:
         self.hosts = frozenset(_names(config.web_hosts))
         self.sessions = Sessions(self.keys, config)
         self.templates = Templates()
+        self.readers = anyio.Semaphore(READERS)
+        self.comparing = threading.BoundedSemaphore(COMPARISONS)
         self.pictures = Pictures(runtime.store, runtime.limits)
         self.redis = Redis.from_url(
             config.redis_url.get_secret_value(), socket_timeout=0.5, socket_connect_timeout=0.5

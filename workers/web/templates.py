@@ -35,12 +35,7 @@ class Templates:
         """The answer that shows `template`; it knows `request` and `caller` besides `names`."""
         made = self.environment.get_template(template)
         caller = request.scope.get("caller")
-        # Pages show what may change, and what another may not see: a browser keeps none of them.
-        return HTMLResponse(
-            made.render(request=request, caller=caller, **names),
-            status,
-            {"cache-control": "private, no-store", "vary": "HX-Request"},
-        )
+        return HTMLResponse(made.render(request=request, caller=caller, **names), status)
 
 
 @cache

@@ -139,3 +139,30 @@ def test_a_photo_that_another_took_the_place_of_is_no_near_duplicate_of_it(faces
     assert rows(faces.engine, "SELECT FROM near_duplicate_groups") == []
     with pytest.raises(UnknownGroup):
         decide(faces, group.group_id, "rejected")
+
+
+def test_of_a_group_only_the_photos_that_were_seen_are_decided(faces: Faces) -> None:
+    ids = [faces.add(HASH) for _ in range(3)]
+    faces.find()
+    with faces.engine.begin() as connection:
+        assert near_duplicates.decide(connection, ids[0], "rejected", "anna", seen=ids[1:]) == 1
+    verdicts = rows(faces.engine, "SELECT verdict FROM near_duplicates ORDER BY image_id, other_id")
+    assert verdicts == [(None,), (None,), ("rejected",)]
+
+
+def test_an_author_takes_back_the_last_of_their_decisions(faces: Faces) -> None:
+    ids = [faces.add(CHAIN[k]) for k in (0, 1, 2)]
+    faces.find()
+    decide(faces, ids[0], "accepted", photo=ids[0])
+    decide(faces, ids[0], "rejected", photo=ids[2])
+    assert faces.groups() == {ids[0]: ids[:2]}
+    for author, pairs, groups in (
+        ("bert", 0, {ids[0]: ids[:2]}),
+        ("anna", 1, {ids[0]: ids}),
+        ("anna", 1, {ids[0]: ids}),
+        ("anna", 0, {ids[0]: ids}),
+    ):
+        with faces.engine.begin() as connection:
+            assert near_duplicates.take_back(connection, ids[0], author) == pairs
+        assert faces.groups() == groups
+    assert [group.group_id for group in listed(faces).groups] == [ids[0]]

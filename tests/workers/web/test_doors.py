@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
+from urllib.parse import unquote
 
 import pytest
 from fastapi.testclient import TestClient
@@ -15,6 +16,7 @@ from workers.web.keys import Keys, new
 from workers.web.sessions import COOKIE
 
 PAGE = {"accept": "text/html"}
+FORM = {"content-type": "application/x-www-form-urlencoded"}
 
 
 def test_on_the_machine_itself_nobody_needs_a_key_but_the_name_must_be_the_machines(
@@ -52,6 +54,18 @@ def test_keys_open_what_their_role_is_for(visit: Visit) -> None:
     assert visitor.get("/api/v1/models", headers=reads).status_code == 200
     assert visitor.post("/api/v1/jobs/1/pause", headers=reads).status_code == 403
     assert visitor.post("/api/v1/jobs/1/pause", headers=writes).status_code == 404
+
+
+def test_after_the_login_one_is_where_one_wanted_to_be(visit: Visit) -> None:
+    secret, entry = new("anna", "read")
+    visitor = visit(api_keys=entry)
+    for path in ("/products/a%2Fb%3Fc", "/products/%C3%A9%25", "/?q=%C3%A9&tag=a%26b"):
+        leads = visitor.get(path, headers=PAGE).headers["location"]
+        assert unquote(leads) == f"/login?next={path}"
+        form = {"key": secret, "next": leads.partition("=")[2]}
+        done = visitor.post("/login", content="&".join(f"{k}={v}" for k, v in form.items()), headers=FORM)
+        assert done.headers["location"] == path
+        visitor.cookies.clear()
 
 
 def test_a_person_logs_in_with_a_key_and_the_session_ends_with_it(visit: Visit) -> None:
@@ -153,9 +167,15 @@ def test_who_asks_too_often_waits_and_others_do_not(visit: Visit) -> None:
     refused = visitor.get("/api/v1/models", headers=one)
     assert refused.status_code == 429
     assert 1 <= int(refused.headers["retry-after"]) <= 50
-    assert visitor.get("/healthz").status_code == 200
-    photos = [visitor.get("/photos/1", headers=other).status_code for _ in range(2)]  # a tenth each
+    assert [visitor.get("/healthz").status_code for _ in range(2)] == [200, 429]  # at a pace of its own
+    photos = [visitor.get("/photos/1/thumb/160", headers=other).status_code for _ in range(2)]  # a tenth each
     assert photos == [404] * 2
+    assert visitor.get("/photos/1/cutout", headers=other).status_code == 429
+
+
+def test_to_search_by_a_photo_that_is_kept_costs_as_much_as_to_send_it(visit: Visit) -> None:
+    visitor = visit(web_rate="0.5")  # five at once
+    assert [visitor.get("/?photo=gone").status_code for _ in range(2)] == [422, 429]
 
 
 def test_what_comes_at_once_is_ten_seconds_worth(visit: Visit) -> None:
@@ -182,21 +202,21 @@ def test_bodies_end_at_their_cap_whether_or_not_they_say_their_length(visit: Vis
         for _ in range(bodies.STRANGER // 1000 + 2):
             yield b"key=" + b"x" * 996
 
-    form = {"content-type": "application/x-www-form-urlencoded"}
     for content in (b"x" * (bodies.STRANGER + 1), pieces()):
-        answer = stranger.post("/login", content=content, headers=form)
+        answer = stranger.post("/login", content=content, headers=FORM)
         assert answer.status_code == 413
         assert "16,384 bytes" in answer.json()["detail"]
-    assert stranger.post("/login", content=b"key=x", headers=form).status_code == 401
+    assert stranger.post("/login", content=b"key=x", headers=FORM).status_code == 401
 
 
 def test_every_answer_has_headers_that_let_nothing_foreign_run(visitor: TestClient) -> None:
-    for path in ("/api/v1/models", "/nothing", "/static/app.css", "/healthz"):
+    for path in ("/api/v1/models", "/nothing", "/static/layout.css", "/healthz"):
         headers = visitor.get(path, headers=PAGE).headers
         assert "default-src 'none'" in headers["content-security-policy"]
         assert "unsafe" not in headers["content-security-policy"]
         assert headers["x-content-type-options"] == "nosniff"
         assert "server" not in headers
+        assert ("no-store" in headers["cache-control"]) == (path != "/static/layout.css")
 
 
 def test_pages_hold_nothing_that_the_policy_would_stop(visit: Visit) -> None:
@@ -220,6 +240,11 @@ def test_keys_that_are_none_are_told_without_showing_them(text: str, told: str) 
     with pytest.raises(ValueError, match=told) as caught:
         Keys.parse(text)
     assert "secret" not in str(caught.value)
+
+
+def test_keys_without_a_key_do_not_open_the_door(visit: Visit) -> None:
+    with pytest.raises(ValueError, match="there is no key in it"):
+        visit(api_keys=" , ,")
 
 
 def test_with_keys_any_name_leads_here_unless_some_are_set(visit: Visit) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import anyio
@@ -15,8 +17,13 @@ from starlette.exceptions import HTTPException
 from catalog.errors import BucketMissing, CatalogError, JobInOtherState, UnknownModel
 from models.errors import Truncated
 from tests.workers.web.conftest import Visit
-from workers.web import bodies
+from workers.web import bodies, deps
 from workers.web.deps import Reading
+from workers.web.keys import LOCAL
+
+
+async def never() -> Any:
+    await anyio.sleep(30)
 
 
 def failing(visitor: TestClient, error: Exception) -> Any:
@@ -85,11 +92,63 @@ def test_a_database_that_is_away_is_told_and_waited_for(visit: Visit) -> None:
         assert "secret" not in answer.text
 
 
+def test_a_crowd_of_readers_is_answered(visitor: TestClient) -> None:
+    """More of them than there are threads: none may hold a thread or a connection that another one needs."""
+    app = visitor.app
+    assert isinstance(app, FastAPI)
+
+    @app.get("/api/crowd")
+    def ask(connection: Reading) -> None:
+        connection.execute(sa.text("SELECT pg_sleep(0.01)"))
+
+    began = time.monotonic()
+    with ThreadPoolExecutor(120) as crowd:
+        statuses = list(crowd.map(lambda _: visitor.get("/api/crowd").status_code, range(240)))
+    assert statuses == [200] * 240
+    assert time.monotonic() - began < 25  # a pool that is waited for in vain gives up after 30
+
+
+def test_who_waits_too_long_for_a_connection_is_told(
+    visitor: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = visitor.app
+    assert isinstance(app, FastAPI)
+    monkeypatch.setattr(deps, "WAIT_SECONDS", 0.05)
+    app.state.web.readers = anyio.Semaphore(0)
+    answer = visitor.get("/api/v1/models")
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+
+
+def test_only_so_many_photos_are_sent_at_once() -> None:
+    done = anyio.Event()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await done.wait()
+
+    async def upload(among: bodies.Bodies, told: list[int]) -> None:
+        async def send(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                told.append(message["status"])
+
+        headers = [(b"content-type", b"multipart/form-data; boundary=x")]
+        path = {"path": "/api/x", "query_string": b"", "method": "POST"}
+        await among({"type": "http", "caller": LOCAL, "headers": headers, **path}, never, send)
+
+    async def crowd() -> list[int]:
+        among, told = bodies.Bodies(app, 1000), list[int]()
+        async with anyio.create_task_group() as group:
+            for _ in range(bodies.UPLOADS + 2):
+                group.start_soon(upload, among, told)
+            await anyio.wait_all_tasks_blocked()
+            done.set()
+        await upload(among, told)  # there is room again
+        return told
+
+    assert anyio.run(crowd) == [503, 503]
+
+
 def test_a_body_that_does_not_come_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bodies, "SECONDS", 0.05)
-
-    async def never() -> Any:
-        await anyio.sleep(30)
 
     async def read() -> None:
         with pytest.raises(HTTPException) as caught:

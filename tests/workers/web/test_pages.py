@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import io
 from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
 import sqlalchemy as sa
 from fastapi.testclient import TestClient
+from PIL import Image
 
 from catalog.search.hits import Chosen
-from tests.catalog.shop import add_images, add_product
+from tests.catalog.shop import add_images, add_product, rows
 from tests.workers.web.conftest import Visit, made_key
+from tests.workers.web.shelf import fill
+from workers.runtime import Runtime
+from workers.web.pages import by_photo
 from workers.web.pages.asked import Asked, asked
 from workers.web.wording import duration, moment, money, product_url
 
@@ -31,9 +36,10 @@ def test_an_address_says_what_is_asked_and_leads_on() -> None:
 def test_words_for_numbers_times_and_addresses() -> None:
     assert money(Decimal("1309.9"), "EUR") == "1,309.90 €"
     assert money(Decimal(5), "XTS") == "5.00 XTS"
-    assert [duration(seconds) for seconds in (40, 720, 11_100, 187_300)] == [
+    assert [duration(seconds) for seconds in (40, 720, 3599, 11_100, 187_300)] == [
         "40 s",
         "12 min",
+        "59 min",
         "3 h 5 min",
         "2 d 4 h",
     ]
@@ -75,6 +81,54 @@ def test_a_product_whatever_its_sku_is_made_of(visitor: TestClient, engine: sa.E
     assert product_url(sku) in visitor.get("/", headers=HTML).text
 
 
+def test_why_is_asked_of_any_sku(visitor: TestClient, runtime: Runtime) -> None:
+    fill(runtime)
+    add_product(runtime.engine, "SKU-0/why")
+    assert visitor.get(product_url("SKU-0/why"), headers=HTML).status_code == 200
+    assert "/why?sku=SKU-0&amp;label=Shirt" in visitor.get("/products/SKU-0", headers=HTML).text
+    page = visitor.get("/why?sku=SKU-0&label=Shirt", headers=HTML)
+    assert "Shirt: shown" in page.text
+    assert "<html" not in visitor.get("/why?sku=SKU-0&label=Shirt", headers={"hx-request": "true"}).text
+
+
+def test_a_form_without_scripts_relabels(visitor: TestClient, runtime: Runtime) -> None:
+    fill(runtime)
+    form = {"sku": "SKU-1", "kind": "uncertain", "label": "Coat"}
+    done = visitor.post("/review", data={**form, "to": "Shirt"}, headers=HTML)
+    assert (done.status_code, done.headers["location"]) == (303, "/review?kind=uncertain")
+    said = rows(runtime.engine, "SELECT label, accepted FROM overrides ORDER BY label")
+    assert said == [("Coat", False), ("Shirt", True)]
+    assert visitor.post("/review", data=form, headers=HTML).status_code == 422
+
+
+def test_after_a_decision_on_many_one_stays_where_one_was(visitor: TestClient, runtime: Runtime) -> None:
+    fill(runtime)
+    form = {"sku": "SKU-1", "kind": "uncertain", "label": "Coat", "decision": "accept"}
+    assert visitor.post("/review/many", data={**form, "after": "none"}, headers=HTML).status_code == 422
+    done = visitor.post("/review/many", data=form, headers=HTML)
+    assert "1 product: Coat accepted." in done.text
+    assert 'name="after" value=""' in done.text
+
+
+def test_of_photos_to_search_by_only_the_last_few_are_kept(
+    visitor: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(by_photo, "KEPT", 2)
+    photo = io.BytesIO()
+    Image.new("RGB", (30, 20)).save(photo, "PNG")
+    file = {"file": ("photo.png", photo.getvalue())}
+    addresses = [visitor.post("/by-photo", files=file).headers["location"] for _ in range(3)]
+    kept = [visitor.get(address.replace("/?photo=", "/by-photo/")).status_code for address in addresses]
+    assert kept == [422, 200, 200]
+
+
+def test_only_so_many_versions_are_compared_at_once(visitor: TestClient) -> None:
+    web = visitor.app.state.web  # type: ignore[attr-defined]
+    with web.comparing, web.comparing:
+        assert visitor.get("/models/diff?old=x&new=y", headers=HTML).status_code == 503
+    assert visitor.get("/models/diff?old=x&new=y", headers=HTML).status_code == 404
+
+
 def test_who_may_only_read_gets_no_buttons_and_no_way_around_them(visit: Visit, engine: sa.Engine) -> None:
     headers, entry = made_key("anna", "read")
     writer, other = made_key("bert", "write")
@@ -87,6 +141,7 @@ def test_who_may_only_read_gets_no_buttons_and_no_way_around_them(visit: Visit, 
         ("/products/SKU-1/tags", {"label": "Bag", "decision": "accept"}),
         ("/review", {"sku": "SKU-1", "label": "Bag", "decision": "accept"}),
         ("/review/many", {"sku": "SKU-1", "label": "Bag", "decision": "accept", "kind": "uncertain"}),
+        ("/duplicates", {"group": "1", "photos": "1 2", "decision": "accept"}),
         ("/jobs/1", {"action": "cancel"}),
         ("/failures", {"code": "corrupt"}),
     ):

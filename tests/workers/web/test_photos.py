@@ -27,15 +27,35 @@ def seen(data: bytes) -> Pixels:
     return np.asarray(Image.open(io.BytesIO(data)))
 
 
-def test_a_photo_is_its_file_and_is_kept_by_browsers(visitor: TestClient, pictures: list[Picture]) -> None:
+def test_a_photo_is_whole_and_is_kept_by_browsers(visitor: TestClient, pictures: list[Picture]) -> None:
     first = visitor.get(f"/photos/{pictures[0].id}")
-    assert first.headers["content-type"] == "image/png"
+    assert first.headers["content-type"] == "image/jpeg"
     assert "immutable" in first.headers["cache-control"]
     assert "private" in first.headers["cache-control"]
     assert "sandbox" in first.headers["content-security-policy"]
-    np.testing.assert_array_equal(seen(first.content), pictures[0].pixels)
+    assert seen(first.content).shape == pictures[0].pixels.shape
     again = visitor.get(f"/photos/{pictures[0].id}", headers={"if-none-match": first.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
+
+
+def test_nobody_is_told_where_and_with_what_a_photo_was_taken(
+    visitor: TestClient, runtime: Runtime, pictures: list[Picture]
+) -> None:
+    told, made, said = Image.Exif(), io.BytesIO(), b"taken at home by Anna"
+    told[0x0112], told[0x010E] = 6, said.decode()
+    told.get_ifd(0x8825)[2] = (52.0, 31.0, 12.0)  # GPS latitude
+    Image.new("RGB", (40, 30), (250, 0, 0)).save(made, "JPEG", exif=told, comment=said, quality=95)
+    assert said in made.getvalue()
+    one = pictures[0]
+    ((key,),) = rows(runtime.engine, "SELECT object_key FROM images WHERE id = :id", id=one.id)
+    runtime.store.put(key, made.getvalue(), "image/jpeg")
+    for path in (f"/photos/{one.id}", f"/photos/{one.id}/thumb/160"):
+        answer = visitor.get(path)
+        photo = Image.open(io.BytesIO(answer.content))
+        assert photo.size == (30, 40)  # the right way up
+        assert not photo.getexif()
+        assert said not in answer.content
+        np.testing.assert_allclose(seen(answer.content).mean((0, 1)), (250, 0, 0), atol=4)
 
 
 def test_a_thumbnail_is_made_once_the_right_way_up_and_without_metadata(

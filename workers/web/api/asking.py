@@ -9,20 +9,17 @@ from fastapi import Depends, Query
 
 from catalog.search.cursor import LARGEST_PAGE
 from catalog.search.hits import Chosen
-from workers.web.deps import Plain, Short
+from workers.web.deps import Plain, Several
 
-MOST_VALUES = 50
-
-_Several = Annotated[list[Short], Query(max_length=MOST_VALUES)]
 _Price = Annotated[Decimal | None, Query(ge=0, lt=10**10, max_digits=14, decimal_places=4)]
 
 
 def _chosen(
-    category: _Several = [],  # noqa: B006 - FastAPI copies it
-    tag: _Several = [],  # noqa: B006
-    brand: _Several = [],  # noqa: B006
-    colour: _Several = [],  # noqa: B006
-    background: _Several = [],  # noqa: B006
+    category: Several = [],  # noqa: B006 - FastAPI copies it
+    tag: Several = [],  # noqa: B006
+    brand: Several = [],  # noqa: B006
+    colour: Several = [],  # noqa: B006
+    background: Several = [],  # noqa: B006
     price_from: _Price = None,
     price_to: _Price = None,
 ) -> Chosen:

@@ -15,6 +15,6 @@ router = APIRouter(tags=["products"])
 def product(sku: Sku, connection: Reading) -> Product:
     """What the feed says of it; its photos with what serving models found in them; its tags, and who said so.
 
-    Boxes are in pixels of the original photo. `/photos/{image_id}` is a photo's file.
+    Boxes are in pixels of `/photos/{image_id}`.
     """
     return showing.product(connection, sku)

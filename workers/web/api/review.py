@@ -11,7 +11,7 @@ from catalog import review as catalog_review
 from catalog.review import Decided, Kind, ReviewPage, Why
 from workers.web.api.asking import After
 from workers.web.deps import Here, Plain, Reading, Short, Writer
-from workers.web.pages.tags import Say, decisions
+from workers.web.saying import Say, decisions
 
 router = APIRouter(tags=["review"])
 

@@ -50,7 +50,9 @@ def by_photo(
     after: After = None,
 ) -> Page:
     """Products that look like a photo, or like what a box within it shows, in pixels of the photo. It is not kept."""
-    version_id, vector = web.seeing.embed_photo(file.file.read(), _box(left, top, right, bottom))
+    box = _box(left, top, right, bottom)
+    with web.pictures.decoding:
+        version_id, vector = web.seeing.embed_photo(file.file.read(), box)
     with web.engine.connect() as connection:  # not before: the photo is looked at behind others
         return catalog_search.near(connection, version_id, vector, chosen, size=size, after=after or None)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from workers.web.pages import by_photo, failures, grid, jobs, models, product, review, tags
+from workers.web.pages import by_photo, duplicates, failures, grid, jobs, models, product, review, tags
 
 ROUTERS: tuple[APIRouter, ...] = (
     grid.router,
@@ -12,6 +12,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     tags.router,
     product.router,
     review.router,
+    duplicates.router,
     jobs.router,
     failures.router,
     models.router,

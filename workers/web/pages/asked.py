@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from decimal import Decimal, InvalidOperation
-from typing import Annotated, Final
+from typing import Final
 from urllib.parse import urlencode
-
-from fastapi import Query
 
 from catalog.errors import BadQuery
 from catalog.search.hits import Chosen
-from workers.web.deps import Plain, Short
+from workers.web.deps import Plain, Several, Short
 
 FACETS: Final = {
     "category": "categories",
@@ -23,9 +21,6 @@ FACETS: Final = {
 """By the name in the address, the field of `Chosen`."""
 PRICES: Final = ("price_from", "price_to")
 SIDES: Final = ("left", "top", "right", "bottom")
-MOST_VALUES = 50
-
-Several = Annotated[list[Short], Query(max_length=MOST_VALUES)]
 Box = tuple[int, int, int, int]
 """Left, top, right and bottom in pixels of the photo that is searched by."""
 

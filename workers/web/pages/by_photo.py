@@ -16,15 +16,17 @@ from starlette.responses import RedirectResponse, Response
 from catalog.errors import BadQuery
 from catalog.search.meaning import Vector
 from models import predictions
-from models.decode import decode
-from models.photo import Sides
-from workers.web.deps import Here
+from workers.web.deps import Here, Reader
+from workers.web.keys import Caller
 from workers.web.pages.asked import Box
+from workers.web.photos.making import thumbnail
 from workers.web.state import Web
 
 router = APIRouter()
 
 SECONDS = 3600
+KEPT = 50
+"""Photos of one caller."""
 SIDE = 1024
 """Pixels of the longer side: embedders look at fewer."""
 Seen = tuple[int, Vector]
@@ -52,17 +54,13 @@ class Query:
 
 
 @router.post("/by-photo")
-def take(web: Here, file: Annotated[UploadFile, File()]) -> Response:
+def take(web: Here, caller: Reader, file: Annotated[UploadFile, File()]) -> Response:
     """Keep the photo for a while, and lead to what looks like it. Raises PhotoError."""
-    data = file.file.read()
-    pixels = decode(data, sides=Sides(1, SIDE), limits=web.runtime.limits).pixels
-    photo = Image.fromarray(pixels)
-    photo.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
-    made = BytesIO()
-    photo.save(made, "WEBP", quality=90, method=3)
+    with web.pictures.decoding:
+        data = thumbnail(file.file.read(), SIDE, web.runtime.limits)
     token = secrets.token_urlsafe(16)
     try:
-        web.redis.set(_key(web, token), made.getvalue(), ex=SECONDS)
+        _keep(web, caller, token, data)
     except RedisError:
         raise HTTPException(503, "photos to search by cannot be kept just now; try again soon") from None
     return RedirectResponse(f"/?photo={token}", 303)
@@ -89,6 +87,20 @@ def looked_at(web: Web, token: str) -> Query:
         raise BadQuery("the photo that was searched by is kept for an hour, and is gone: choose it again")
     with Image.open(BytesIO(data)) as photo:
         return Query(token, data, *photo.size)
+
+
+def _keep(web: Web, caller: Caller, token: str, data: bytes) -> None:
+    """The oldest of the caller's make room: they are in the Redis that the queues are in."""
+    of_caller = f"{web.runtime.settings.queue}:by-photo-of:{caller.name}"
+    with web.redis.pipeline() as steps:
+        steps.set(_key(web, token), data, ex=SECONDS)
+        steps.lpush(of_caller, token)
+        steps.lrange(of_caller, KEPT, -1)
+        steps.ltrim(of_caller, 0, KEPT - 1)
+        steps.expire(of_caller, SECONDS)
+        oldest = steps.execute()[2]
+    if oldest:
+        web.redis.delete(*(_key(web, one.decode()) for one in oldest))
 
 
 def _key(web: Web, token: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, HTTPException, Query, Request
 from starlette.responses import Response
 
 from catalog import versions
@@ -35,12 +35,16 @@ def models(request: Request, web: Here, connection: Reading) -> Response:
 @router.get("/models/diff")
 def diff(request: Request, web: Here, connection: Reading, old: Key = "", new: Key = "") -> Response:
     """`old` against `new`, each NAME@VERSION or the NAME whose serving version is meant."""
+    if not web.comparing.acquire(blocking=False):  # they take long, and the connections of all others
+        raise HTTPException(503, "other versions are being compared; try again soon", {"retry-after": "5"})
     try:
         compared = compare(connection, (old, new), Filter(), EXAMPLES)
     except (NotComparable, UnknownModel) as error:
         status = 404 if isinstance(error, UnknownModel) else 409
         names = {"old": old, "new": new, "trouble": str(error), "versions": versions.every(connection)}
         return web.templates.render(request, "diff.html.j2", status, **names)
+    finally:
+        web.comparing.release()
     pair = compared.pair
     return web.templates.render(
         request,

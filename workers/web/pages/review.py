@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from catalog import review, showing
 from catalog.review import Kind, ReviewItem
 from workers.web.deps import Here, Plain, Reading, Short, Writer
-from workers.web.pages.tags import Say, decisions
+from workers.web.saying import Say, decisions
 from workers.web.state import Web
 
 router = APIRouter()
@@ -51,7 +51,7 @@ def decide(
     request: Request,
     writer: Writer,
     sku: Annotated[Short, Form()],
-    decision: Annotated[Say | Literal["dismiss"], Form()],
+    decision: Annotated[Say | Literal["dismiss"], Form()] = "relabel",  # as the buttons of labels have it
     label: Annotated[Short, Form()] = "",
     to: Annotated[Short, Form()] = "",
     kind: Annotated[Kind, Form()] = Kind.UNCERTAIN,
@@ -75,6 +75,7 @@ def decide_many(
     label: Annotated[Short, Form()],
     decision: Annotated[Literal["accept", "reject", "withdraw"], Form()],
     kind: Annotated[Kind, Form()],
+    after: Annotated[Plain, Form(max_length=2000)] = "",
     sku: Products = [],  # noqa: B006 - FastAPI copies it
 ) -> Response:
     """The same word on the same label of many products; the page that follows offers to take it back."""
@@ -83,7 +84,7 @@ def decide_many(
         review.decide(changing, said, writer.name)
     done = {"decision": decision, "label": label, "skus": [one.sku for one in said]}
     with web.engine.connect() as connection:
-        return _shown(request, web, connection, kind, "many", None, done)
+        return _shown(request, web, connection, kind, "many", after or None, done)
 
 
 def _shown(
@@ -107,7 +108,7 @@ def _shown(
         groups=_by_label(found.items),
         after=found.after,
         done=done,
-        labels=showing.labels(connection),
+        behind=after or "",
     )
 
 

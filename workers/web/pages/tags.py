@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import sqlalchemy as sa
-from fastapi import APIRouter, Form, Query, Request
+from fastapi import APIRouter, Form, Request
 from starlette.responses import RedirectResponse, Response
 
 from catalog import review, showing
 from catalog.errors import BadDecision, UnknownLabel
-from catalog.review import Decision
-from workers.web.deps import Here, Plain, Reading, Sku, Writer
+from workers.web.deps import Here, Plain, Reading, Short, Sku, Writer
+from workers.web.saying import Say, decisions
 from workers.web.state import Web
 from workers.web.wording import product_url
 
 router = APIRouter()
 
 Label = Annotated[Plain, Form(max_length=1000)]
-Say = Literal["accept", "reject", "relabel", "withdraw"]
 
 
-@router.get("/products/{sku:path}/why")
-def why(
-    request: Request,
-    sku: Sku,
-    web: Here,
-    connection: Reading,
-    label: Annotated[Plain, Query(max_length=1000)],
-) -> Response:
+@router.get("/why")
+def why(request: Request, sku: Short, label: Short, web: Here, connection: Reading) -> Response:
     """Photo, model, score, threshold, mapping and person behind a tag."""
     found = review.why(connection, sku, label)
     page = "because.html.j2" if "hx-request" in request.headers else "why.html.j2"
@@ -56,19 +49,6 @@ def say(
         return RedirectResponse(product_url(sku), 303)
     with web.engine.connect() as connection:
         return _tags(request, web, connection, sku, trouble)
-
-
-def decisions(sku: str, label: str, decision: Say, to: str = "") -> tuple[Decision, ...]:
-    """What is written down for it. Raises BadDecision."""
-    if not label or (decision == "relabel" and not to):
-        raise BadDecision("there is no label: choose or write one")
-    match decision:
-        case "relabel":
-            return review.relabelled(sku, label, to)
-        case "withdraw":
-            return tuple(Decision(sku, one, None) for one in (label, to) if one)
-        case _:
-            return (Decision(sku, label, decision == "accept"),)
 
 
 def _tags(request: Request, web: Web, connection: sa.Connection, sku: str, trouble: str) -> Response:

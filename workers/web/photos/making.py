@@ -16,11 +16,19 @@ LabelMask = npt.NDArray[np.uint8]
 
 _TINT = 90  # of 255
 _OUTLINE = 3  # pixels, odd
+_LARGEST_JPEG = 65_500  # pixels of a side
 
 
 def thumbnail(data: bytes, side: int, limits: Limits) -> bytes:
     """A WebP, its longer side `side` pixels at most. Raises PhotoError."""
     return _webp(_photo(data, side, limits), quality=78)
+
+
+def whole(data: bytes, limits: Limits) -> bytes:
+    """A JPEG of as many pixels as the photo has. Raises PhotoError."""
+    made = io.BytesIO()
+    _photo(data, _LARGEST_JPEG, limits).save(made, "JPEG", quality=90)
+    return made.getvalue()
 
 
 def cutout(data: bytes, mask: LabelMask, side: int, limits: Limits) -> bytes:

@@ -32,15 +32,17 @@ class Pictures:
         self._store = store
         self._limits = limits
         self._threads = CapacityLimiter(THREADS)
-        self._decoding = threading.BoundedSemaphore(DECODING)
+        self.decoding = threading.BoundedSemaphore(DECODING)
 
     async def run(self, make: Callable[[], T]) -> T:
         """`make` in a thread of those for pictures: whoever waits for one holds up no other request."""
         return await to_thread.run_sync(make, limiter=self._threads)
 
-    def original(self, photo: Stored) -> bytes:
-        """The file as it was taken in. Raises StoreError."""
-        return self._store.get(photo.object_key, limit=self._limits.max_bytes)
+    def whole(self, photo: Stored) -> bytes:
+        """A JPEG. What the file says besides, such as where it was taken, stays here. Raises StoreError, PhotoError."""
+        data = self._file(photo)
+        with self.decoding:
+            return making.whole(data, self._limits)
 
     def thumbnail(self, photo: Stored, side: int) -> bytes:
         """A WebP that is made once, and kept beside the photos. Raises StoreError, PhotoError."""
@@ -49,8 +51,8 @@ class Pictures:
             return self._store.get(key)
         except ObjectMissing:
             pass
-        data = self.original(photo)
-        with self._decoding:
+        data = self._file(photo)
+        with self.decoding:
             made = making.thumbnail(data, side, self._limits)
         try:
             self._store.put(key, made, "image/webp")
@@ -60,15 +62,18 @@ class Pictures:
 
     def cutout(self, photo: Stored, side: int) -> bytes:
         """A WebP. Raises StoreError, PhotoError."""
-        data, mask = self.original(photo), self._mask(photo)
-        with self._decoding:
+        data, mask = self._file(photo), self._mask(photo)
+        with self.decoding:
             return making.cutout(data, decode_mask(mask, self._limits), side, self._limits)
 
     def overlay(self, photo: Stored, side: int) -> bytes:
         """A PNG. Raises StoreError, PhotoError."""
         mask = self._mask(photo)
-        with self._decoding:
+        with self.decoding:
             return making.overlay(decode_mask(mask, self._limits), side)
+
+    def _file(self, photo: Stored) -> bytes:
+        return self._store.get(photo.object_key, limit=self._limits.max_bytes)
 
     def _mask(self, photo: Stored) -> bytes:
         assert photo.mask_key is not None

@@ -11,7 +11,6 @@ from starlette.responses import Response
 
 from catalog.errors import ObjectMissing
 from models.errors import PhotoError
-from models.photo import sniff
 from workers.web.deps import Here, Number, Plain
 from workers.web.photos import finding, making
 from workers.web.photos.finding import Stored
@@ -29,10 +28,10 @@ Model = Annotated[Plain, Path(max_length=220)]
 
 
 @router.get("/photos/{image_id}")
-async def original(image_id: Number, request: Request, web: Here) -> Response:
-    """The file as it was taken in, by what its content is."""
+async def whole(image_id: Number, request: Request, web: Here) -> Response:
+    """A photo in its full size, without the metadata of its file."""
     return await _answer(
-        request, web, image_id, "original", lambda photo: _file(web.pictures.original(photo))
+        request, web, image_id, "whole", lambda photo: (web.pictures.whole(photo), "image/jpeg")
     )
 
 
@@ -111,10 +110,6 @@ def _picture(made: tuple[bytes, str], headers: dict[str, str]) -> Response:
         headers={**headers, "content-security-policy": "default-src 'none'; sandbox"},
         media_type=media_type,
     )
-
-
-def _file(data: bytes) -> tuple[bytes, str]:
-    return data, f"image/{sniff(data).lower()}"
 
 
 def _check(side: int) -> None:

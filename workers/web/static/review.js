@@ -6,8 +6,9 @@ const items = review ? [...review.querySelectorAll("[data-item]")] : [];
 const waiting = review ? [...review.querySelectorAll("[data-go]")] : [];
 const film = review?.querySelector(".film");
 const help = document.querySelector("[data-keys]");
-const done = []; // { at, form } of what was decided here, the last one last
+const done = []; // { index, form, to } of what was decided here, the last one last
 let at = 0;
+let sent = Promise.resolve();
 
 function show(next) {
   at = next;
@@ -29,24 +30,30 @@ function onward(from, step = 1) {
   show(Math.max(0, Math.min(next, items.length)));
 }
 
-async function send(form) {
-  const answer = await fetch("/review", { method: "POST", body: form, headers: { accept: "application/json" } });
-  if (answer.ok) return true;
-  const problem = await answer.json().catch(() => ({}));
-  say(problem.detail ?? `That did not work (${answer.status}).`);
+async function post(to, form) {
+  const answer = await fetch(to, { method: "POST", body: form, headers: { accept: "application/json" } }).catch(() => null);
+  if (answer?.ok) return true;
+  const problem = await answer?.json().catch(() => ({}));
+  say(problem?.detail ?? (answer ? `That did not work (${answer.status}).` : "The server cannot be reached: nothing was written."));
   return false;
 }
 
-async function decide(item, decision, to) {
+// One after the other: what takes back must not overtake what it takes back.
+function send(to, form) {
+  const body = new URLSearchParams(form);
+  sent = sent.then(() => post(to, body));
+  return sent;
+}
+
+async function decide(item, submitter) {
   const index = items.indexOf(item);
-  const { sku, label } = item.dataset;
-  const form = new URLSearchParams({ sku, label, decision, ...(to ? { to } : {}) });
-  done.push({ index, form });
-  item.dataset.done = decision;
+  const decided = { index, to: submitter.form.action, form: new FormData(submitter.form, submitter) };
+  done.push(decided);
+  item.dataset.done = submitter.value;
   waiting[index].disabled = true;
   onward(index);
-  if (!(await send(form))) {
-    done.splice(done.findIndex((one) => one.form === form), 1);
+  if (!(await send(decided.to, decided.form))) {
+    if (done.includes(decided)) done.splice(done.indexOf(decided), 1);
     reopen(index);
   }
 }
@@ -61,13 +68,12 @@ async function undo() {
   const last = done.at(-1);
   if (!last) return say("Nothing was decided here yet.");
   if (last.form.get("decision") === "dismiss") return say("A mismatch that was let stand comes back when feed or photos change.");
-  const form = new URLSearchParams(last.form);
-  form.set("decision", "withdraw");
-  if (await send(form)) {
-    done.pop();
+  done.pop();
+  last.form.set("decision", "withdraw");
+  if (await send(last.to, last.form)) {
     reopen(last.index);
     say("Taken back.");
-  }
+  } else done.push(last);
   return undefined;
 }
 
@@ -80,7 +86,11 @@ const KEYS = {
   r: () => press('[value="reject"]'),
   d: () => press('[value="dismiss"]'),
   s: () => press("[data-skip]"),
-  l: () => { items[at]?.querySelector("[data-relabel]")?.focus(); say("Now a digit, 1 to 9."); },
+  l: () => {
+    const first = items[at]?.querySelector("[data-relabel]");
+    first?.focus();
+    if (first) say("Now a digit, 1 to 9.");
+  },
   u: undo,
   ArrowRight: () => onward(at),
   ArrowLeft: () => onward(at, -1),
@@ -92,9 +102,7 @@ if (review) {
   review.addEventListener("submit", (event) => {
     event.preventDefault();
     const { submitter } = event;
-    const item = submitter.closest("[data-item]");
-    if (submitter.name === "to") decide(item, "relabel", submitter.value);
-    else decide(item, submitter.value);
+    decide(submitter.closest("[data-item]"), submitter);
   });
   review.addEventListener("click", (event) => {
     if (event.target.closest("[data-skip]")) onward(at);
