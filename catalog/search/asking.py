@@ -97,11 +97,12 @@ _NAMED = sa.text(
     """
 )
 
-# One look into the index for each word: all colours of all photos are not read.
+# One look into the index for each word. Asked for `f.colour = word`, the planner expects a row soon, and reads all
+# photos for a word that is no colour.
 _COLOURS = sa.text(
     """
     SELECT DISTINCT word FROM unnest(CAST(:words AS text[])) word
-    CROSS JOIN LATERAL (SELECT FROM photo_facts f WHERE f.colour = word LIMIT 1) seen
+    WHERE word = (SELECT f.colour FROM photo_facts f WHERE f.colour >= word ORDER BY f.colour LIMIT 1)
     """
 )
 

@@ -18,9 +18,9 @@ from catalog.search.tags import Cuts
 
 DEPTH = 240
 """Products of an order of words or tags, and of the fused one: ten pages of 24."""
-POOL, FILTERED_POOL = 3000, 1000
-"""Products with the words that are ranked, and beside a filter: of a word that millions have, those that are first in
-the table."""
+POOL = 3000
+"""Products with the words that are ranked: of a word that millions have, those that are first in the table. And those
+with a tag, the surest, among which a filter looks."""
 CONSTANT = 60
 ENOUGH = 24
 
@@ -37,7 +37,13 @@ def by_words(connection: sa.Connection, asked: Asked, where: Where, depth: int =
 
 def by_tags(connection: sa.Connection, wanted: Cuts, where: Where, depth: int = DEPTH) -> list[int]:
     """Products with any of the labels, the surest first."""
-    return tags.surest(connection, wanted, where.sql, where.parameters, depth)
+    if where.ids is None:
+        pool = depth if where.any else POOL
+        return tags.surest(connection, wanted, depth, where.sql, where.parameters, pool)
+    scores: dict[int, float] = {}
+    for row in tags.reasons(connection, wanted, where.ids):
+        scores[row.product_id] = max(row.score, scores.get(row.product_id, 0.0))
+    return sorted(scores, key=lambda one: (-scores[one], -one))[:depth]
 
 
 def by_meaning(connection: sa.Connection, asked: Asked, model: str, where: Where) -> list[int]:
@@ -67,19 +73,18 @@ def by_colour(connection: sa.Connection, asked: Asked, ranked: Sequence[Ranked])
 
 
 def _matching(connection: sa.Connection, tsquery: str, where: Where, depth: int) -> list[int]:
-    joined = "" if where.any else "JOIN products p ON p.id = w.product_id"
-    query = sa.text(_MATCHING.format(joined=joined, where=where.sql))
-    pool = POOL if where.any else FILTERED_POOL
-    parameters = {**where.parameters, "query": tsquery, "pool": pool, "depth": depth}
+    query = sa.text(_MATCHING.format(own=where.own, looked_up=where.looked_up))
+    parameters = {**where.parameters, "query": tsquery, "pool": POOL, "depth": depth}
     return list(connection.scalars(query, parameters))
 
 
 # `to_tsquery` of a constant is planned as a constant; 1 divides the rank by the logarithm of the text's length.
 _MATCHING = """
-    SELECT product_id FROM (
-        SELECT w.product_id, ts_rank(w.words, to_tsquery('english', :query), 1) AS rank FROM product_words w {joined}
-        WHERE w.words @@ to_tsquery('english', :query) AND {where} LIMIT :pool) pool
-    ORDER BY rank DESC, product_id DESC LIMIT :depth
+    SELECT p.id FROM (
+        SELECT p.id, ts_rank(w.words, to_tsquery('english', :query), 1) AS rank
+        FROM product_words w JOIN products p ON p.id = w.product_id
+        WHERE w.words @@ to_tsquery('english', :query) AND {own} LIMIT :pool) p
+    WHERE {looked_up} ORDER BY rank DESC, p.id DESC LIMIT :depth
 """
 
 _COLOURED = sa.text(

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from catalog.search.chosen import Where, few
+from catalog.search.chosen import Where
 from catalog.search.cursor import Ranked
 from catalog.search.meaning import Vector, literal
 
-FEW = 1000
-"""Products that a filter leaves, by Postgres' estimate, up to which all are compared and no index is used."""
 PHOTOS, TEXTS = 120, 72
 """How many are looked for, `ef_search` as well: five pages of 24 photos; texts are one order of several."""
 TEXTS_ALIKE = 0.35
@@ -34,7 +32,7 @@ def _nearest(
     connection: sa.Connection, query: str, where: Where, depth: int, vector: Vector, of: dict[str, object]
 ) -> list[Ranked]:
     parameters = {**where.parameters, **of, "vector": literal(vector), "depth": depth}
-    if few(connection, where, FEW):
+    if where.ids is not None:
         return _run(connection, query, where, "+ 0", len(vector), parameters)
     connection.execute(_SEARCH, {"ef": str(depth)})
     return _run(connection, query, where, "", len(vector), parameters)
