@@ -61,8 +61,8 @@ def where(connection: sa.Connection, chosen: Chosen, without: str | None = None)
     asked = {name: value for name, value in values.items() if value not in (None, []) and name != without}
     own = [sql for name, sql in _INDEXED.items() if name in asked]
     looked_up = [sql for name, sql in _LOOKED_UP.items() if name in asked]
-    if labels := asked.pop("tags", None):
-        wanted = tags.cuts(connection, labels)
+    if asked.pop("tags", None):
+        wanted = tags.cuts(connection, chosen.tags)
         looked_up.append(tags.HAS)
         asked |= wanted.parameters
         rare = tags.surest(connection, wanted, FEW + 1)
