@@ -9,6 +9,7 @@ from math import sqrt
 import sqlalchemy as sa
 
 from catalog.recommend.history import Interest, Seed
+from catalog.search.vectors import look_for
 
 NEAREST = 50
 """Photos next to each interest."""
@@ -26,6 +27,7 @@ def alike(connection: sa.Connection, interests: Sequence[Interest], known: Seque
     embedder = connection.execute(_EMBEDDER, {"products": products}).one_or_none()
     if embedder is None:
         return [[] for _ in interests]
+    look_for(connection, NEAREST)
     rows = connection.execute(
         _query(int(embedder.id), int(embedder.width)),
         {
@@ -63,10 +65,9 @@ def _labels(connection: sa.Connection, product_ids: Iterable[int]) -> dict[int, 
     return {row.product_id: row.labels for row in rows}
 
 
-# The index answers with as many as it keeps in view: there must be NEAREST.
 _EMBEDDER = sa.text(
-    f"""
-    SELECT m.id, vector_dims(e.embedding) AS width, set_config('hnsw.ef_search', '{NEAREST}', true)
+    """
+    SELECT m.id, vector_dims(e.embedding) AS width
     FROM product_images pi JOIN embeddings e ON e.image_id = pi.image_id
     JOIN serving_versions m ON m.id = e.model_version_id AND m.task = 'embed'
     WHERE pi.product_id = ANY(CAST(:products AS bigint[])) ORDER BY m.id LIMIT 1

@@ -28,13 +28,20 @@ def nearest_photos(connection: sa.Connection, version_id: int, vector: Vector, w
     return list(found.items())
 
 
+def look_for(connection: sa.Connection, count: int) -> None:
+    """Let the index find `count` vectors in the queries that follow. It holds until the transaction ends, or the next
+    who looks says so.
+    """
+    connection.execute(_LOOK_FOR, {"count": str(count)})
+
+
 def _nearest(
     connection: sa.Connection, query: str, where: Where, depth: int, vector: Vector, of: dict[str, object]
 ) -> list[Ranked]:
     parameters = {**where.parameters, **of, "vector": literal(vector), "depth": depth}
     if where.ids is not None:
         return _run(connection, query, where, "+ 0", len(vector), parameters)
-    connection.execute(_SEARCH, {"ef": str(depth)})
+    look_for(connection, depth)
     return _run(connection, query, where, "", len(vector), parameters)
 
 
@@ -45,9 +52,11 @@ def _run(
     return [(row[0], float(row[1])) for row in connection.execute(sa.text(text), parameters)]
 
 
-_SEARCH = sa.text(
+# Compiling takes longer than these queries do, where the server would.
+_LOOK_FOR = sa.text(
     """
-    SELECT set_config('hnsw.ef_search', :ef, true), set_config('hnsw.iterative_scan', 'relaxed_order', true)
+    SELECT set_config('hnsw.ef_search', :count, true), set_config('hnsw.iterative_scan', 'relaxed_order', true),
+           set_config('jit', 'off', true)
     """
 )
 
