@@ -71,7 +71,8 @@ def by_colour(connection: sa.Connection, asked: Asked, ranked: Sequence[Ranked])
 
 
 def _matching(connection: sa.Connection, tsquery: str, where: Where, depth: int) -> list[int]:
-    query = sa.text(_MATCHING.format(own=where.own, looked_up=where.looked_up))
+    joined = "" if where.own == "true" else "JOIN products p ON p.id = w.product_id"
+    query = sa.text(_MATCHING.format(joined=joined, own=where.own, looked_up=where.looked_up))
     pool = POOL if where.looked_up == "true" else LOOKED_UP_POOL
     parameters = {**where.parameters, "query": tsquery, "pool": pool, "depth": depth}
     return list(connection.scalars(query, parameters))
@@ -80,8 +81,8 @@ def _matching(connection: sa.Connection, tsquery: str, where: Where, depth: int)
 # `to_tsquery` of a constant is planned as a constant; 1 divides the rank by the logarithm of the text's length.
 _MATCHING = """
     SELECT p.id FROM (
-        SELECT p.id, ts_rank(w.words, to_tsquery('english', :query), 1) AS rank
-        FROM product_words w JOIN products p ON p.id = w.product_id
+        SELECT w.product_id AS id, ts_rank(w.words, to_tsquery('english', :query), 1) AS rank
+        FROM product_words w {joined}
         WHERE w.words @@ to_tsquery('english', :query) AND {own} LIMIT :pool) p
     WHERE {looked_up} ORDER BY rank DESC, p.id DESC LIMIT :depth
 """

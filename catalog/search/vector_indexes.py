@@ -68,9 +68,8 @@ def keep(engine: sa.Engine, on_begin: Callable[[Wanted], None] = lambda _: None)
         for one in found:
             on_begin(one)
             connection.exec_driver_sql(f"SET maintenance_work_mem = '{one.memory_mb}MB'")
-            connection.exec_driver_sql(
-                "SET max_parallel_maintenance_workers = 0"
-            )  # the machine has other work
+            # The machine has other work, and a server in a container mostly lacks the shared memory.
+            connection.exec_driver_sql("SET max_parallel_maintenance_workers = 0")
             connection.exec_driver_sql(one.statement)
         return found
 
