@@ -42,10 +42,16 @@ def meaning(config: Settings) -> Meaning | None:
 
     Raises WeightsError: its folder cannot be read.
     """
-    from models.text import TextEmbedder, bundled  # torch takes a second, and words need none
+    import torch  # it takes a second, and words need none
+
+    from models.text import TextEmbedder, bundled
+    from workers.device import worker_shape
 
     folder = config.text_model or bundled()
-    return None if folder is None else Remembering(TextEmbedder(folder))
+    if folder is None:
+        return None
+    torch.set_num_threads(worker_shape(config).threads)  # with more, those of other processes are waited for
+    return Remembering(TextEmbedder(folder))
 
 
 def read(

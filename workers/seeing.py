@@ -7,6 +7,7 @@ from threading import Lock
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from catalog.search import photos
 from models.decode import Photo, decode
@@ -32,7 +33,9 @@ class Seeing:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         config = runtime.settings
-        device = device_of(worker_shape(config), 0)
+        shape = worker_shape(config)
+        torch.set_num_threads(shape.threads)
+        device = device_of(shape, 0)
         self._cache = ModelCache(runtime.engine, runtime.store, config.weights_cache, device)
         self._lock = Lock()
 

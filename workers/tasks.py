@@ -99,7 +99,6 @@ def night_task(schedule: str, scheduled_for: str) -> None:
 @app.task(name=READ)  # type: ignore[untyped-decorator]
 def read_task() -> None:
     """Read some texts for search, for a few seconds: photos come first."""
-    torch.set_num_threads(worker_shape(settings()).threads)
     reading.read(runtime(), text_embedder(), seconds=READING_SECONDS)
 
 

@@ -9,6 +9,7 @@ from math import sqrt
 import sqlalchemy as sa
 
 from catalog.recommend.history import Interest, Seed
+from catalog.search.vectors import look_for
 
 NEAREST, MOST = 50, 1000
 """Photos next to each interest, beside those of its own products, which lie nearest; at most what an index gives."""
@@ -29,6 +30,7 @@ def alike(connection: sa.Connection, interests: Sequence[Interest], known: Seque
     embedder = connection.execute(_EMBEDDER, told).one_or_none()
     if embedder is None:
         return [[] for _ in interests]
+    look_for(connection, int(embedder.nearest))
     rows = connection.execute(
         _query(int(embedder.id), int(embedder.width), int(embedder.nearest)),
         {**told, "weights": [seed.weight for _, seed in seeds], "known": list(known)},
@@ -61,7 +63,6 @@ def _labels(connection: sa.Connection, product_ids: Iterable[int]) -> dict[int, 
     return {row.product_id: row.labels for row in rows}
 
 
-# The index answers with as many as it keeps in view: there must be `nearest`.
 _EMBEDDER = sa.text(
     f"""
     WITH seen AS (
@@ -71,7 +72,7 @@ _EMBEDDER = sa.text(
             JOIN product_images pi ON pi.product_id = seed.product_id GROUP BY seed.number
         ) own
     )
-    SELECT m.id, vector_dims(e.embedding) AS width, seen.nearest, set_config('hnsw.ef_search', seen.nearest::text, true)
+    SELECT m.id, vector_dims(e.embedding) AS width, seen.nearest
     FROM seen CROSS JOIN product_images pi JOIN embeddings e ON e.image_id = pi.image_id
     JOIN serving_versions m ON m.id = e.model_version_id AND m.task = 'embed'
     WHERE pi.product_id = ANY(CAST(:products AS bigint[])) ORDER BY m.id LIMIT 1

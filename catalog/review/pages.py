@@ -14,11 +14,13 @@ from catalog.review.cursors import Place
 from catalog.review.items import ReviewItem, items
 from catalog.review.walks import BEGINNINGS, BELONGING, CANDIDATES, WINDOW, Kind
 
-STEP = 200
-"""Candidates that one look takes."""
-
-LOOKS = 15
-"""Looks for one page: where little is to be reviewed a page may have fewer items, and another after it all the same."""
+STEPS = {
+    Kind.UNCERTAIN: (200, 400, 800, 1600),
+    Kind.DISAGREEING: (200, 400, 800, 1600),
+    Kind.MISMATCH: (100, 200, 400),
+}
+"""Candidates that the looks for one page take: where little is to be reviewed a page may have fewer items, and another
+after it all the same. Of mismatches, which cost most, fewer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +38,8 @@ def queue(connection: sa.Connection, kind: Kind, *, size: int = 24, after: str |
     """The next items behind `after`. Nothing is written. Raises BadCursor."""
     place = BEGINNINGS[kind] if after is None else cursors.read(kind, after)
     found: list[sa.Row[Any]] = []
-    for _ in range(LOOKS):
-        candidates = _candidates(connection, kind, place)
+    for step in STEPS[kind]:
+        candidates = _candidates(connection, kind, place, step)
         if not candidates:
             return ReviewPage(tuple(items(connection, kind, found)), None)
         belonging = _belonging(connection, kind, candidates)
@@ -52,12 +54,8 @@ def _page(connection: sa.Connection, kind: Kind, found: Sequence[sa.Row[Any]], p
     return ReviewPage(tuple(items(connection, kind, found)), cursors.write(kind, place))
 
 
-def _candidates(connection: sa.Connection, kind: Kind, place: Place) -> list[Place]:
-    parameters = {
-        **asdict(place),
-        "step": STEP,
-        "window": WINDOW,
-    }
+def _candidates(connection: sa.Connection, kind: Kind, place: Place, step: int) -> list[Place]:
+    parameters = {**asdict(place), "step": step, "window": WINDOW}
     return [Place(*row) for row in connection.execute(CANDIDATES[kind], parameters)]
 
 

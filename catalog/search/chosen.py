@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 import sqlalchemy as sa
@@ -13,27 +14,40 @@ from catalog.search.hits import Chosen
 from catalog.search.words import check
 
 MOST_VALUES = 100
-RARE = 1000
-"""Products with a tag, up to which it is rare."""
+FEW = 1000
+"""Products up to which they are looked up one by one, and all compared with a vector."""
 LARGEST_PRICE = Decimal(10) ** 10
 
-_HAS = {
+_INDEXED = {
     "categories": "p.category = ANY(CAST(:categories AS text[]))",
     "brands": "p.brand = ANY(CAST(:brands AS text[]))",
+    "price_from": "p.price >= :price_from",
+    "price_to": "p.price <= :price_to",
+}
+_LOOKED_UP = {
     "colours": """EXISTS (SELECT FROM product_facts f
                           WHERE f.product_id = p.id AND f.colour = ANY(CAST(:colours AS text[])))""",
     "backgrounds": """EXISTS (SELECT FROM product_facts f
                               WHERE f.product_id = p.id AND f.background = ANY(CAST(:backgrounds AS text[])))""",
 }
-_PRICES = {"price_from": "p.price >= :price_from", "price_to": "p.price <= :price_to"}
 
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """A condition on `products p`, `true` where nothing is chosen, and its parameters."""
+    """Conditions on `products p`, `true` where nothing is chosen, and their parameters.
 
-    sql: str
-    parameters: dict[str, object]
+    `own` is of a product's own row, `looked_up` of its photos: that costs some microseconds a product, so it comes
+    last. `ids` are the products that are meant, where they are at most `FEW`.
+    """
+
+    own: str = "true"
+    looked_up: str = "true"
+    parameters: Mapping[str, object] = field(default_factory=dict)
+    ids: Sequence[int] | None = None
+
+    @property
+    def sql(self) -> str:
+        return f"{self.own} AND {self.looked_up}"
 
     @property
     def any(self) -> bool:
@@ -43,44 +57,41 @@ class Where:
 
 def where(connection: sa.Connection, chosen: Chosen, without: str | None = None) -> Where:
     """What `chosen` asks for, but for the facet `without`. Raises BadQuery."""
-    parts: list[str] = []
-    parameters: dict[str, object] = {}
-    for name, sql in _HAS.items():
-        values: tuple[str, ...] = getattr(chosen, name)
-        _check_values(name, values)
-        if values and name != without:
-            parts.append(sql)
-            parameters[name] = list(values)
-    _check_values("tags", chosen.tags)
-    if chosen.tags and without != "tags":
-        sql, of_tags = _tagged(connection, chosen.tags)
-        parts.append(sql)
-        parameters |= of_tags
-    for name, sql in _PRICES.items():
-        price: Decimal | None = getattr(chosen, name)
-        _check_price(name, price)
-        if price is not None and name != without:
-            parts.append(sql)
-            parameters[name] = price
-    return Where(" AND ".join(parts) or "true", parameters)
+    values = {name: _checked(name, getattr(chosen, name)) for name in (*_INDEXED, *_LOOKED_UP, "tags")}
+    asked = {name: value for name, value in values.items() if value not in (None, []) and name != without}
+    own = [sql for name, sql in _INDEXED.items() if name in asked]
+    looked_up = [sql for name, sql in _LOOKED_UP.items() if name in asked]
+    if asked.pop("tags", None):
+        wanted = tags.cuts(connection, chosen.tags)
+        looked_up.append(tags.HAS)
+        asked |= wanted.parameters
+        rare = tags.surest(connection, wanted, FEW + 1)
+        if len(rare) <= FEW:
+            own.append("p.id = ANY(CAST(:rare AS bigint[]))")
+            asked["rare"] = rare
+    found = Where(" AND ".join(own) or "true", " AND ".join(looked_up) or "true", asked)
+    return _few(connection, found) or found
 
 
-def _tagged(connection: sa.Connection, labels: tuple[str, ...]) -> tuple[str, dict[str, object]]:
-    """Of a rare tag the products themselves, so that nothing looks for them one by one; else what to look at."""
-    wanted = tags.cuts(connection, labels)
-    rare = tags.surest(connection, wanted, "true", {}, RARE + 1)
-    if len(rare) <= RARE:
-        return "p.id = ANY(CAST(:tagged AS bigint[]))", {"tagged": rare}
-    return tags.HAS, wanted.parameters
-
-
-def few(connection: sa.Connection, condition: Where, limit: int) -> bool:
-    """Whether Postgres expects that at most `limit` products are meant. Nothing is counted: that could take long."""
+def _few(connection: sa.Connection, condition: Where) -> Where | None:
+    """The products themselves, where they are few. Postgres is asked what it expects before any are read."""
     if condition.any:
-        return False
-    explain = sa.text(f"EXPLAIN (FORMAT JSON) SELECT p.id FROM products p WHERE {condition.sql}")
-    plan = connection.scalar(explain, condition.parameters)
-    return bool(plan[0]["Plan"]["Plan Rows"] <= limit)
+        return None
+    query = f"SELECT p.id FROM products p WHERE {condition.sql} LIMIT {FEW + 1}"
+    plan = connection.scalar(sa.text(f"EXPLAIN (FORMAT JSON) {query}"), condition.parameters)
+    if plan[0]["Plan"]["Plan Rows"] > FEW:
+        return None
+    ids = list(connection.scalars(sa.text(query), condition.parameters))
+    return Where("p.id = ANY(CAST(:ids AS bigint[]))", "true", {"ids": ids}, ids) if len(ids) <= FEW else None
+
+
+def _checked(name: str, value: object) -> object:
+    if isinstance(value, tuple):
+        _check_values(name, value)
+        return list(value)
+    assert value is None or isinstance(value, Decimal)
+    _check_price(name, value)
+    return value
 
 
 def _check_values(name: str, values: tuple[str, ...]) -> None:

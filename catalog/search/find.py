@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import sqlalchemy as sa
@@ -89,7 +90,11 @@ def similar(
         return Page((), None)
     version_id, vector = seen
     condition = where(connection, chosen)
-    others = Where(f"p.id <> :itself AND {condition.sql}", {**condition.parameters, "itself": product_id})
+    others = replace(
+        condition,
+        own=f"p.id <> :itself AND {condition.own}",
+        parameters={**condition.parameters, "itself": product_id},
+    )
     question = cursor.mark(sku, chosen)
     return _alike(connection, version_id, vector, others, question, size, after)
 

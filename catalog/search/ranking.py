@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 import sqlalchemy as sa
 
-from catalog.search import tags, vectors
+from catalog.search import colours, tags, vectors
 from catalog.search.asking import Asked
 from catalog.search.chosen import Where
 from catalog.search.cursor import Ranked
@@ -18,9 +18,9 @@ from catalog.search.tags import Cuts
 
 DEPTH = 240
 """Products of an order of words or tags, and of the fused one: ten pages of 24."""
-POOL, FILTERED_POOL = 3000, 1000
-"""Products with the words that are ranked, and beside a filter: of a word that millions have, those that are first in
-the table."""
+POOL, LOOKED_UP_POOL = 3000, 1000
+"""Products with the words that are ranked: of a word that millions have, those that are first in the table. Beside a
+filter that looks at photos fewer, and as many of those with a tag, the surest."""
 CONSTANT = 60
 ENOUGH = 24
 
@@ -37,7 +37,13 @@ def by_words(connection: sa.Connection, asked: Asked, where: Where, depth: int =
 
 def by_tags(connection: sa.Connection, wanted: Cuts, where: Where, depth: int = DEPTH) -> list[int]:
     """Products with any of the labels, the surest first."""
-    return tags.surest(connection, wanted, where.sql, where.parameters, depth)
+    if where.ids is None:
+        pool = depth if where.any else LOOKED_UP_POOL
+        return tags.surest(connection, wanted, depth, where.sql, where.parameters, pool)
+    scores: dict[int, float] = {}
+    for row in tags.reasons(connection, wanted, where.ids):
+        scores[row.product_id] = max(row.score, scores.get(row.product_id, 0.0))
+    return sorted(scores, key=lambda one: (-scores[one], -one))[:depth]
 
 
 def by_meaning(connection: sa.Connection, asked: Asked, model: str, where: Where) -> list[int]:
@@ -59,32 +65,24 @@ def fuse(orders: Iterable[Sequence[int]]) -> list[Ranked]:
 
 def by_colour(connection: sa.Connection, asked: Asked, ranked: Sequence[Ranked]) -> list[int]:
     """Those of `ranked` that have a colour which the words name, in the same order."""
-    if not asked.colours:
-        return []
     ids = [product_id for product_id, _ in ranked]
-    found = set(connection.scalars(_COLOURED, {"ids": ids, "colours": list(asked.colours)}))
+    found = {product_id for product_id, _ in colours.of_products(connection, ids, asked.colours)}
     return [product_id for product_id in ids if product_id in found]
 
 
 def _matching(connection: sa.Connection, tsquery: str, where: Where, depth: int) -> list[int]:
-    joined = "" if where.any else "JOIN products p ON p.id = w.product_id"
-    query = sa.text(_MATCHING.format(joined=joined, where=where.sql))
-    pool = POOL if where.any else FILTERED_POOL
+    joined = "" if where.own == "true" else "JOIN products p ON p.id = w.product_id"
+    query = sa.text(_MATCHING.format(joined=joined, own=where.own, looked_up=where.looked_up))
+    pool = POOL if where.looked_up == "true" else LOOKED_UP_POOL
     parameters = {**where.parameters, "query": tsquery, "pool": pool, "depth": depth}
     return list(connection.scalars(query, parameters))
 
 
 # `to_tsquery` of a constant is planned as a constant; 1 divides the rank by the logarithm of the text's length.
 _MATCHING = """
-    SELECT product_id FROM (
-        SELECT w.product_id, ts_rank(w.words, to_tsquery('english', :query), 1) AS rank FROM product_words w {joined}
-        WHERE w.words @@ to_tsquery('english', :query) AND {where} LIMIT :pool) pool
-    ORDER BY rank DESC, product_id DESC LIMIT :depth
+    SELECT p.id FROM (
+        SELECT w.product_id AS id, ts_rank(w.words, to_tsquery('english', :query), 1) AS rank
+        FROM product_words w {joined}
+        WHERE w.words @@ to_tsquery('english', :query) AND {own} LIMIT :pool) p
+    WHERE {looked_up} ORDER BY rank DESC, p.id DESC LIMIT :depth
 """
-
-_COLOURED = sa.text(
-    """
-    SELECT product_id FROM product_facts
-    WHERE product_id = ANY(CAST(:ids AS bigint[])) AND colour = ANY(CAST(:colours AS text[]))
-    """
-)

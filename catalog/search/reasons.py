@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from catalog.search import tags
+from catalog.search import colours, tags
 from catalog.search.asking import Asked
 from catalog.search.meaning import literal
 from catalog.search.vectors import TEXTS_ALIKE
@@ -29,8 +29,8 @@ def of_words(connection: sa.Connection, asked: Asked, model: str | None, product
         for row in tags.reasons(connection, wanted, product_ids):
             said = f"tag {row.label}, said by a person" if row.person else f"tag {row.label} {row.score:.2f}"
             found[row.product_id].append(said + behind)
-    for row in connection.execute(_COLOURS, {**ids, "colours": list(asked.colours)}) if asked.colours else ():
-        found[row.product_id].append(f"colour {row.colour}")
+    for product_id, colour in colours.of_products(connection, product_ids, asked.colours):
+        found[product_id].append(f"colour {colour}")
     if model is not None and asked.vector is not None:
         parameters = {**ids, "model": model, "vector": literal(asked.vector), "alike": TEXTS_ALIKE}
         for row in connection.execute(_MEANS, parameters):
@@ -66,13 +66,6 @@ _PLACES = sa.text(
           AND w.words @@ to_tsquery('english', typed.word || ':' || typed.mark || weight)
         GROUP BY w.product_id, typed.word, typed.place) found
     GROUP BY product_id, weight ORDER BY product_id, weight
-    """
-)
-
-_COLOURS = sa.text(
-    """
-    SELECT DISTINCT product_id, colour FROM product_facts
-    WHERE product_id = ANY(CAST(:ids AS bigint[])) AND colour = ANY(CAST(:colours AS text[]))
     """
 )
 

@@ -5,19 +5,21 @@ The cut-offs of the labels that are asked for are read first; the scores from th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+# The cut-offs are looked at for rows that have a label only: most have none. `p` in the innermost condition keeps the
+# planner from reading all products with the tag first.
 HAS = """(EXISTS (
     SELECT FROM product_images ti
-    CROSS JOIN unnest(CAST(:tag_versions AS bigint[]), CAST(:tag_labels AS text[]), CAST(:tag_cuts AS real[]))
-               cut (version, label, score)
-    JOIN classifications tc
-        ON tc.image_id = ti.image_id AND tc.model_version_id = cut.version AND tc.label = cut.label
-    WHERE ti.product_id = p.id AND tc.score >= cut.score
-      AND NOT EXISTS (SELECT FROM overrides o WHERE o.product_id = p.id AND o.label = cut.label))
+    JOIN classifications tc ON tc.image_id = ti.image_id AND tc.label = ANY(CAST(:tags AS text[]))
+    WHERE ti.product_id = p.id
+      AND EXISTS (SELECT FROM unnest(CAST(:tag_versions AS bigint[]), CAST(:tag_labels AS text[]),
+                                     CAST(:tag_cuts AS real[])) cut (version, label, score)
+                  WHERE cut.version = tc.model_version_id AND cut.label = tc.label AND tc.score >= cut.score OFFSET 0)
+      AND NOT EXISTS (SELECT FROM overrides o WHERE o.product_id = p.id AND o.label = tc.label))
 OR EXISTS (SELECT FROM overrides o
            WHERE o.product_id = p.id AND o.label = ANY(CAST(:tags AS text[])) AND o.accepted))"""
 """True where the product `p` has any of the tags; its parameters are `Cuts.parameters`."""
@@ -51,14 +53,20 @@ def cuts(connection: sa.Connection, labels: Sequence[str]) -> Cuts:
 
 
 def surest(
-    connection: sa.Connection, wanted: Cuts, condition: str, parameters: dict[str, object], limit: int
+    connection: sa.Connection,
+    wanted: Cuts,
+    limit: int,
+    condition: str = "true",
+    parameters: Mapping[str, object] | None = None,
+    pool: int | None = None,
 ) -> list[int]:
-    """Products with any of the labels for which `condition` on `products p` holds, best score first."""
+    """Products with any of the labels, best score first; beside a `condition` on `products p`, of the best `pool`."""
     if not wanted.labels:
         return []
-    joined = "" if condition == "true" else "JOIN products p ON p.id = {0}.product_id"
-    query = _SUREST.format(by_model=joined.format("pi"), by_person=joined.format("o"), where=condition)
-    return list(connection.scalars(sa.text(query), {**parameters, **_renamed(wanted), "limit": limit}))
+    joined = "" if condition == "true" else "JOIN products p ON p.id = sure.product_id"
+    query = sa.text(_SUREST.format(joined=joined, where=condition))
+    given = {**(parameters or {}), **_renamed(wanted), "limit": limit, "pool": pool or limit}
+    return list(connection.scalars(query, given))
 
 
 def reasons(
@@ -90,18 +98,18 @@ _ASKED = """unnest(CAST(:wanted_tag_versions AS bigint[]), CAST(:wanted_tag_labe
 
 # Several photos of a product may have the label, so fewer products may come than rows are read.
 _SUREST = f"""
-    SELECT product_id FROM (
+    SELECT sure.product_id FROM (
         SELECT said.product_id, said.score FROM {_ASKED} CROSS JOIN LATERAL (
             SELECT pi.product_id, c.score FROM classifications c
-            JOIN product_images pi ON pi.image_id = c.image_id {{by_model}}
+            JOIN product_images pi ON pi.image_id = c.image_id
             WHERE c.label = cut.label AND c.model_version_id = cut.version AND c.score >= cut.score
               AND NOT EXISTS (SELECT FROM overrides o WHERE o.product_id = pi.product_id AND o.label = cut.label)
-              AND {{where}}
-            ORDER BY c.score DESC LIMIT :limit) said
+            ORDER BY c.score DESC LIMIT :pool) said
         UNION ALL
-        (SELECT o.product_id, 1.0 FROM overrides o {{by_person}}
-         WHERE o.label = ANY(CAST(:wanted_tags AS text[])) AND o.accepted AND {{where}} LIMIT :limit)) found
-    GROUP BY product_id ORDER BY max(score) DESC, product_id DESC LIMIT :limit
+        (SELECT product_id, 1.0 FROM overrides
+         WHERE label = ANY(CAST(:wanted_tags AS text[])) AND accepted LIMIT :pool)) sure
+    {{joined}} WHERE {{where}}
+    GROUP BY sure.product_id ORDER BY max(sure.score) DESC, sure.product_id DESC LIMIT :limit
 """
 
 _REASONS = sa.text(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,14 +20,10 @@ def _product() -> Mapped[int]:
 
 
 class ProductWords(Base):
-    """A product's words by weight: A title and brand, B category, D description.
-
-    `reading` is the row of `texts_to_read` by which it was read; an older one never overwrites a newer one.
-    """
+    """A product's words by weight: A title, B brand, C category, D description."""
 
     __tablename__ = "product_words"
     product_id: Mapped[int] = _product()
-    reading: Mapped[int]
     words: Mapped[Any] = mapped_column(TSVECTOR)
 
     __table_args__ = (sa.Index(None, "words", postgresql_using="gin"),)
@@ -37,17 +34,16 @@ class ProductText(Base):
 
     __tablename__ = "product_texts"
     product_id: Mapped[int] = _product()
-    reading: Mapped[int]
     model: Mapped[str]
     embedding: Mapped[Any] = mapped_column(HALFVEC())
 
 
 class LabelText(Base):
-    """A label's name as a unit vector of the text embedder `model`."""
+    """A name of labels, in words, as a unit vector of the text embedder `model`."""
 
     __tablename__ = "label_texts"
     model: Mapped[str] = mapped_column(primary_key=True)
-    label: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
     embedding: Mapped[Any] = mapped_column(HALFVEC())
 
 
@@ -64,11 +60,17 @@ class KnownWord(Base):
 
 
 class TextToRead(Base):
-    """A product whose text is new or changed. Triggers on `products` add rows, whoever reads it deletes them."""
+    """A product whose text is new or changed. Triggers on `products` add rows, whoever reads it deletes them.
+
+    `taken_until` is in the future while somebody reads it.
+    """
 
     __tablename__ = "texts_to_read"
     id: Mapped[int] = mapped_column(sa.Identity(always=True), primary_key=True)
     product_id: Mapped[int]
+    taken_until: Mapped[datetime] = mapped_column(
+        sa.DateTime(timezone=True), server_default=sa.text("'-infinity'")
+    )
 
 
 class TextCatchUp(Base):

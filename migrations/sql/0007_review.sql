@@ -152,7 +152,8 @@ COMMENT ON COLUMN product_categories.origin IS 'model or person';
 
 -- What is no category of the taxonomy and no label is not compared. Colours are compared where the feed names some; a shade
 -- of the photos that is none of these names, such as denim, may be any.
--- IS TRUE keeps the list of categories one that is hashed once, not joined for each product.
+-- IS TRUE keeps the list of categories one that is hashed once, not joined for each product; OFFSET 0 keeps the colours
+-- of the feed from being looked for once more with each colour they are compared with.
 
 CREATE VIEW product_mismatches AS
 SELECT p.sku, p.id AS product_id, u.aspect, u.feed, u.photo, u.label, u.confidence::real AS confidence, u.origin, u.model,
@@ -186,7 +187,7 @@ CROSS JOIN LATERAL (
         SELECT colour_names(coalesce(
             nullif(btrim(p.attributes ->> 'colour'), ''), nullif(btrim(p.attributes ->> 'color'), ''),
             replace(lower(p.title), lower(coalesce(p.brand, '')), '')
-        )) AS colours
+        )) AS colours OFFSET 0
     ) feed
     CROSS JOIN LATERAL (
         SELECT f.colour, (f.colours -> 0 ->> 'share')::float8 AS share

@@ -3,7 +3,6 @@
 
 CREATE TABLE product_words (
     product_id bigint NOT NULL,
-    reading bigint NOT NULL,
     words tsvector NOT NULL,
     CONSTRAINT pk_product_words PRIMARY KEY (product_id),
     CONSTRAINT fk_product_words_product_id FOREIGN KEY (product_id) REFERENCES products (id) ON DELETE CASCADE
@@ -12,7 +11,6 @@ CREATE INDEX ix_product_words_words ON product_words USING gin (words);
 
 CREATE TABLE product_texts (
     product_id bigint NOT NULL,
-    reading bigint NOT NULL,
     model text NOT NULL,
     embedding halfvec NOT NULL,
     CONSTRAINT pk_product_texts PRIMARY KEY (product_id),
@@ -21,9 +19,9 @@ CREATE TABLE product_texts (
 
 CREATE TABLE label_texts (
     model text NOT NULL,
-    label text NOT NULL,
+    name text NOT NULL,
     embedding halfvec NOT NULL,
-    CONSTRAINT pk_label_texts PRIMARY KEY (model, label)
+    CONSTRAINT pk_label_texts PRIMARY KEY (model, name)
 );
 
 -- Words are compared byte by byte, so that the primary key answers for beginnings of words, too.
@@ -41,6 +39,7 @@ CREATE INDEX ix_known_words_deletions ON known_words USING gin (deletions);
 CREATE TABLE texts_to_read (
     id bigint GENERATED ALWAYS AS IDENTITY,
     product_id bigint NOT NULL,
+    taken_until timestamptz NOT NULL DEFAULT '-infinity',
     CONSTRAINT pk_texts_to_read PRIMARY KEY (id)
 );
 

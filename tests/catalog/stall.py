@@ -69,18 +69,30 @@ _TAGS = """
 """
 
 
+_FACTS = """
+    INSERT INTO photo_facts
+    SELECT n, :facts, pick(:colours, n, 2), '#000000',
+           jsonb_build_array(jsonb_build_object('name', pick(:colours, n, 2), 'hex', '#000000', 'share', 0.8)),
+           1, 0, CASE WHEN n % 4 = 0 THEN 'lifestyle' ELSE 'packshot' END, 0.5, true, n
+    FROM generate_series(1, :count) n
+"""
+
+
 def fill(engine: sa.Engine, count: int) -> None:
-    """`count` products with a photo and two classifications each; nothing is put into the queue of texts."""
-    version = add_version(engine, "product-type", labels=LABELS).id
+    """`count` products with a photo, its facts and two classifications; nothing is put into the queue of texts."""
+    versions = {
+        "version": add_version(engine, "product-type", labels=LABELS).id,
+        "facts": add_version(engine, "photo-facts", task="describe", labels=[]).id,
+    }
     words = {"kinds": KINDS, "colours": COLOURS, "stuffs": STUFFS, "names": NAMES, "people": PEOPLE}
     with engine.begin() as connection:
         connection.execute(
             sa.text("SET LOCAL session_replication_role = replica")
         )  # no look at each foreign key
         connection.execute(sa.text(_PICK))
-        for statement in (_IMAGES, _PRODUCTS, _SHOWN, _TAGS):
+        for statement in (_IMAGES, _PRODUCTS, _SHOWN, _TAGS, _FACTS):
             text = statement.replace("pick(", "pg_temp.pick(")
-            connection.execute(sa.text(text), {"count": count, "version": version, "labels": LABELS, **words})
+            connection.execute(sa.text(text), {"count": count, "labels": LABELS, **versions, **words})
 
 
 def add_vectors(engine: sa.Engine, count: int, width: int) -> int:

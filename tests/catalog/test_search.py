@@ -125,6 +125,22 @@ def test_one_of_a_labels_names_is_enough(engine: sa.Engine, versions: Versions) 
     assert skus(look(engine, "tops")) == skus(look(engine, "T-shirt")) == ["T-1"]
 
 
+@pytest.mark.parametrize("words", ["Turnschuhe", "TURNSCHUHE", "rote Turnschuhe", "sport shoe"])
+def test_names_of_the_shops_taxonomy_find_the_tag(engine: sa.Engine, versions: Versions, words: str) -> None:
+    execute(
+        engine,
+        """
+        INSERT INTO taxonomy
+        VALUES ('product-type', 'Sneaker', 'Shoes > Sports shoes', '{"de": "Turnschühe", "fr": "Baskets"}')
+        """,
+    )
+    page = look(engine, words)
+    assert skus(page)[0] == "A-3"
+    assert "tag Sneaker 0.93" in page.hits[0].reasons
+    execute(engine, "DELETE FROM taxonomy")
+    assert not any("tag" in reason for hit in look(engine, words).hits for reason in hit.reasons)
+
+
 def test_a_version_that_serves_no_more_is_not_asked(engine: sa.Engine, versions: Versions) -> None:
     execute(engine, "UPDATE model_versions SET state = 'retired' WHERE task = 'classify'")
     assert look(engine, "sneaker").hits == ()
@@ -160,14 +176,23 @@ def test_a_word_that_is_a_colour_prefers_photos_of_that_colour(engine: sa.Engine
         (Chosen(colours=("red",)), []),
     ],
 )
+@pytest.mark.parametrize("few", [1000, 0])
 def test_what_is_chosen_holds_for_every_way_to_search(
-    engine: sa.Engine, versions: Versions, chosen: Chosen, found: list[str]
+    engine: sa.Engine,
+    versions: Versions,
+    chosen: Chosen,
+    found: list[str],
+    few: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """Whether products are looked up first, or while others are searched."""
+    monkeypatch.setattr("catalog.search.chosen.FEW", few)
     assert skus(look(engine, "", chosen)) == found
     with engine.connect() as connection:
         page = near(connection, versions.vectors, np.array([1, 0], np.float32), chosen)
         assert sorted(skus(page)) == sorted(found)
-        assert set(skus(look(engine, "dress", chosen, meaning()))) <= set(found)
+        whole = set(skus(look(engine, "dress sneaker", embedder=meaning())))
+        assert set(skus(look(engine, "dress sneaker", chosen, meaning()))) == whole & set(found)
         alike = set(skus(similar(connection, "A-2", chosen)))
     assert alike == set(found) - {"A-2"}
 

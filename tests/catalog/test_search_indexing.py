@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -9,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from catalog import migrate
-from catalog.search import indexing, near, vector_indexes
+from catalog.search import indexing, label_texts, near, to_read, vector_indexes
 from catalog.search.spelling import deletions, distance, errors_allowed
 from tests.catalog import stall
 from tests.catalog.searched import ANY, Thing, add, look, meaning, open_shop, read_all, skus
@@ -52,18 +54,113 @@ def test_a_reader_that_is_killed_leaves_its_batch_to_the_next(engine: sa.Engine)
     assert skus(look(engine, "hat", embedder=meaning())) == ["A"]
 
 
-def test_an_older_reading_overwrites_no_newer_one(engine: sa.Engine) -> None:
-    """Two rows of one product are taken by two readers, and the first writes last."""
+class Slow:
+    """An embedder during whose work something happens."""
+
+    name = "51044"
+
+    def __init__(self, meanwhile: Callable[[], object]) -> None:
+        self.meanwhile = meanwhile
+
+    def embed(self, texts: Sequence[str]) -> np.ndarray:
+        self.meanwhile()
+        return np.tile(np.array([1, 0], np.float32), (len(texts), 1))
+
+
+def begun(engine: sa.Engine, meanwhile: Callable[[], object]) -> Slow:
+    """A slow reader that has read the names of labels."""
+    slow = Slow(lambda: None)
+    with engine.begin() as connection:
+        assert indexing.begin(connection, slow)
+    label_texts.read(engine, slow)
+    slow.meanwhile = meanwhile
+    return slow
+
+
+def test_a_slow_embedder_keeps_no_transaction_open(engine: sa.Engine) -> None:
+    """`idle_in_transaction_session_timeout` would end it."""
+    impatient = sa.create_engine(
+        engine.url, connect_args={"options": "-c idle_in_transaction_session_timeout=100ms"}
+    )
+    add(engine, open_shop(engine), Thing("A", "Red hat"))
+    slow = begun(engine, lambda: time.sleep(0.4))
+    while indexing.read_batch(impatient, slow):
+        pass
+    impatient.dispose()
+    assert left(engine) == 0
+    assert skus(look(engine, "hat")) == ["A"]
+
+
+def test_what_changes_while_it_is_read_is_read_again(engine: sa.Engine) -> None:
+    add(engine, open_shop(engine), Thing("A", "Old hat"), Thing("B", "Old shoe"))
+    slow = begun(engine, lambda: execute(engine, "UPDATE products SET title = 'New hat' WHERE sku = 'A'"))
+    assert indexing.read_batch(engine, slow) == 2
+    assert left(engine) > 0
+    assert look(engine, "hat").hits == ()
+    assert skus(look(engine, "shoe")) == ["B"]
+    slow.meanwhile = lambda: None
+    execute(engine, "UPDATE texts_to_read SET taken_until = now() - interval '1 second'")
+    while indexing.read_batch(engine, slow):
+        pass
+    assert left(engine) == 0
+    assert skus(look(engine, "new hat"))[0] == "A"
+    assert rows(engine, "SELECT words @@ 'old' FROM product_words ORDER BY product_id") == [(False,), (True,)]
+
+
+def test_a_change_that_is_not_committed_yet_is_not_waited_for_and_not_lost(engine: sa.Engine) -> None:
+    """Its row in the queue may be older than the one by which the product is read."""
     add(engine, open_shop(engine), Thing("A", "Old hat"))
-    with engine.connect() as slow:
-        taken = indexing._take(slow, 10)
-        old = slow.execute(indexing._TEXTS, {"ids": [product for _, product in taken]}).all()
-        execute(engine, "UPDATE products SET title = 'New hat'")
-        assert read_all(engine) == 1
-        indexing._write_words(slow, old, {product: reading for reading, product in taken})
-        slow.commit()
+    read_all(engine)
+    with engine.connect() as ingest:
+        ingest.execute(sa.text("UPDATE products SET title = 'New hat'"))
+        execute(engine, "INSERT INTO texts_to_read (product_id) SELECT id FROM products")
+        assert indexing.read_batch(engine, None) == 1
+        ingest.commit()
+    assert read_all(engine) == 1
     assert skus(look(engine, "new")) == ["A"]
     assert rows(engine, "SELECT words @@ 'old' FROM product_words") == [(False,)]
+
+
+def test_what_was_deleted_meanwhile_leaves_the_queue(engine: sa.Engine) -> None:
+    product_id = add_product(engine, "A")
+    slow = begun(engine, lambda: None)
+    execute(engine, "UPDATE products SET title = 'Hat'")
+    slow.meanwhile = lambda: execute(engine, "DELETE FROM products WHERE id = :id", id=product_id)
+    while indexing.read_batch(engine, slow):
+        pass
+    assert left(engine) == 0
+
+
+def test_what_a_killed_reader_took_is_free_after_a_while(engine: sa.Engine) -> None:
+    add(engine, open_shop(engine), Thing("A", "Red hat"))
+    with engine.begin() as connection:
+        assert len(to_read.take(connection, 10)) == 1
+    with engine.connect() as connection:
+        assert not indexing.is_waiting(connection) or left(engine) > 1
+    execute(engine, "UPDATE texts_to_read SET taken_until = now() - interval '1 second'")
+    assert read_all(engine) >= 1
+    assert skus(look(engine, "hat")) == ["A"]
+
+
+def test_names_of_the_taxonomy_are_read_when_they_are_new(engine: sa.Engine) -> None:
+    add(engine, open_shop(engine), Thing("A", "Runner", tags=(("Sneaker", 0.9),)))
+    read_all(engine, meaning())
+    with engine.connect() as connection:
+        assert not indexing.is_waiting(connection)
+    execute(
+        engine,
+        """INSERT INTO taxonomy VALUES ('product-type', 'Sneaker', 'Shoes > Sports shoes', '{"de": "Turnschühe"}')""",
+    )
+    with engine.connect() as connection:
+        assert indexing.is_waiting(connection)
+        assert label_texts.unread(connection, meaning().name) == ["sports shoes", "turnschuhe"]
+    read_all(engine, meaning())
+    with engine.connect() as connection:
+        assert not indexing.is_waiting(connection)
+    assert (
+        "tag Sneaker 0.90, near 'gym trainers'"
+        in look(engine, "gym trainers", embedder=meaning()).hits[0].reasons
+    )
 
 
 def test_readers_share_the_queue(engine: sa.Engine) -> None:
@@ -94,7 +191,13 @@ def test_a_text_embedder_that_is_new_reads_all(engine: sa.Engine) -> None:
     read_all(engine)
     assert read_all(engine, meaning()) == 2
     assert rows(engine, "SELECT model FROM product_texts") == [(meaning().name,)]
-    assert rows(engine, "SELECT count(*) FROM label_texts") == [(4,)]
+    assert rows(engine, "SELECT name FROM label_texts ORDER BY name") == [
+        ("ankle boot",),
+        ("dress",),
+        ("sneaker",),
+        ("t shirt",),
+        ("top",),
+    ]
     with engine.begin() as connection:
         assert not indexing.begin(connection, None)  # it could not give their vectors
         assert indexing.begin(connection, meaning(), again=True)

@@ -14,7 +14,8 @@ from tests.catalog.shop import add_product, add_version, execute
 
 @pytest.fixture
 def shop(engine: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> Reviewed:
-    monkeypatch.setattr("catalog.review.pages.STEP", 3)  # so that pages need several looks
+    steps = dict.fromkeys(Kind, (3,) * 15)  # so that pages need several looks
+    monkeypatch.setattr("catalog.review.pages.STEPS", steps)
     return Reviewed(engine)
 
 
@@ -152,7 +153,7 @@ def test_a_colour_is_one_mismatch_however_many_classifiers_serve(shop: Reviewed,
 def test_where_little_is_found_a_page_ends_and_says_where_to_go_on(
     shop: Reviewed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("catalog.review.pages.LOOKS", 2)
+    monkeypatch.setattr("catalog.review.pages.STEPS", dict.fromkeys(Kind, (3, 3)))
     shop.product("odd", {"Dress": 0.9}, {"Shirt": 0.8})
     for n in range(10):
         shop.product(f"even {n}", {"Dress": 0.9})
