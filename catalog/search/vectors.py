@@ -12,6 +12,8 @@ PHOTOS, TEXTS = 120, 72
 """How many are looked for, `ef_search` as well: five pages of 24 photos; texts are one order of several."""
 TEXTS_ALIKE = 0.35
 """Cosine below which a text has nothing to do with the words."""
+TEXTS_ALIKE_ALONE = 0.42
+"""The same where no text has any of the words."""
 
 
 def nearest_texts(connection: sa.Connection, model: str, vector: Vector, where: Where) -> list[Ranked]:

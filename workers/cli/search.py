@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
 
+import structlog
 import typer
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -14,6 +16,8 @@ from typer.core import TyperGroup
 from catalog import search as catalog_search
 from catalog.errors import BadQuery
 from catalog.search import Chosen, Facet, Page, indexing, vector_indexes
+from catalog.search.cursor import LARGEST_PAGE
+from catalog.search.facets import PRICES
 from models.errors import PhotoError
 from models.predictions import Box
 from workers.cli.console import err, out, print_json, table
@@ -24,11 +28,24 @@ from workers.settings import settings
 
 Values = list[str] | None
 """What a repeatable option gives."""
+OPTIONS = {
+    "categories": "category",
+    "tags": "tag",
+    "brands": "brand",
+    "colours": "colour",
+    "backgrounds": "background",
+}
+"""By a facet's name the option that chooses one of its values."""
 NO_MEANING = "by words alone: install tagmill[meaning], or set TAGMILL_TEXT_MODEL, to search by meaning"
 
 
 class FindByDefault(TyperGroup):
-    """`tagmill search WORDS` is `tagmill search find WORDS`."""
+    """`tagmill search WORDS` is `tagmill search find WORDS`, and the help shows the options of both."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        super().format_help(ctx, formatter)
+        find = self.commands["find"]
+        find.format_help(type(ctx)(find, info_name="find", parent=ctx), formatter)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         if args and args[0] not in self.commands and args[0] != "--help":
@@ -47,7 +64,9 @@ def register(app: typer.Typer) -> None:
 
 @search.command()
 def find(
-    words: Annotated[str, typer.Argument(help="Words, or a sku; without any the newest products.")] = "",
+    word: Annotated[
+        list[str] | None, typer.Argument(metavar="WORDS", help="Words, or a sku; none: the newest products.")
+    ] = None,
     category: Annotated[Values, typer.Option(help="Only of this category; repeatable, any of them.")] = None,
     tag: Annotated[Values, typer.Option(help="Only with this tag; repeatable.")] = None,
     brand: Annotated[Values, typer.Option(help="Only of this brand; repeatable.")] = None,
@@ -71,10 +90,11 @@ def find(
 ) -> None:
     """Find products; `find` may be left out.
 
-    Examples: tagmill search "red trainers" --brand Acme --price-to 80
+    Examples: tagmill search red trainers --brand Acme --price-to 80
 
     tagmill search --photo street.jpg --box 40,60,300,420
     """
+    words = " ".join(word or ())
     if sum(map(bool, (words.strip(), photo, like))) > 1:
         raise BadQuery("words, --photo and --like are three ways to search; choose one of them")
     if box is not None and photo is None:
@@ -99,7 +119,7 @@ def find(
             page = catalog_search.similar(connection, like, chosen, **paging)
         else:
             page = catalog_search.find(connection, words, chosen, meaning=embedder, **paging)
-        counted = catalog_search.facets(connection, words, chosen) if facets else None
+        counted = catalog_search.facets(connection, words, chosen, meaning=embedder) if facets else None
         waiting = indexing.left(connection)
     if words.strip() and embedder is None:
         err.print(NO_MEANING, soft_wrap=True)
@@ -108,7 +128,7 @@ def find(
     if as_json:
         print_json({"hits": page.hits, "after": page.after, **({"facets": counted} if facets else {})})
         return
-    _show(page)
+    _show(page, size, with_scores=bool(photo or like))
     _show_facets(counted or ())
 
 
@@ -164,6 +184,8 @@ def _price(value: float | None) -> Decimal | None:
 def _seen(runtime: Runtime, photo: Path, box: str | None) -> tuple[int, Any]:
     from workers.seeing import Seeing
 
+    # That a network was loaded is news for a worker's log, not for who searches.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     try:
         data = photo.read_bytes()
     except OSError as error:
@@ -181,22 +203,31 @@ def _box(text: str) -> Box:
     return Box(left, top, right, bottom)
 
 
-def _show(page: Page) -> None:
+def _show(page: Page, size: int, *, with_scores: bool) -> None:
+    """Scores are shown where they are cosines; others only tell the order."""
     if not page.hits:
         out.print("nothing was found")
         return
-    made = table("sku", "title", "brand", "#price", "#score", "why")
+    made = table("sku", "title", "brand", "#price", *(["#alike"] if with_scores else []), "why")
     for hit in page.hits:
         price = "" if hit.price is None else f"{hit.price:,.2f} {hit.currency or ''}".strip()
         texts = (hit.sku, hit.title or "–", hit.brand or "–", price)
-        made.add_row(*map(escape, texts), f"{hit.score:.2f}", escape("; ".join(hit.reasons)))
+        scores = [f"{hit.score:.2f}"] if with_scores else []
+        made.add_row(*map(escape, texts), *scores, escape("; ".join(hit.reasons)))
     out.print(made)
     if page.after:
-        out.print(f"more: --after {page.after}", soft_wrap=True)
+        more = "the next page is asked for with the `after` that --json gives"
+        out.print(f"there are more: --size {2 * size} shows them" if 2 * size <= LARGEST_PAGE else more)
 
 
 def _show_facets(facets: tuple[Facet, ...]) -> None:
+    prices = {facet.name: facet.values[0].value for facet in facets if facet.name in PRICES}
     for facet in facets:
+        if facet.name in PRICES:
+            continue
         values = ", ".join(f"{value.value} ({value.count:,})" for value in facet.values[:12])
         about = "" if facet.complete else ", of a sample"
-        out.print(f"[bold]{facet.name}[/bold]{about}: {escape(values)}", soft_wrap=True)
+        out.print(f"[bold]{OPTIONS[facet.name]}[/bold]{about}: {escape(values)}", soft_wrap=True)
+    if prices:
+        low, high = (Decimal(prices[name]) for name in PRICES)
+        out.print(f"[bold]price[/bold]: {low:,.2f} to {high:,.2f}")
