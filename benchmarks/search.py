@@ -1,8 +1,9 @@
 """Search among a hundred thousand products: milliseconds by words, by meaning, by a photo's vector, and facets.
 
 `python -m benchmarks.search [--quick]`; quick has a tenth of the products. Each figure is the 95th percentile of
-searches that differ, with the median in the note, connection and answer included. Recall is of the ten nearest photos
-by the index, as `near` uses it, against all compared in float32.
+searches that differ, with the median in the note: what a caller of `catalog.search` waits for, connection, embedding of
+the words and answer included. Recall is of the ten nearest photos by the index, as `near` uses it, against all compared
+in float32; vectors lie in 500 clusters far apart, which is harder for such an index than photos are.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from tests.catalog import stall
 PRODUCTS = 100_000
 WIDTH = 1280
 ROUNDS = 60
-P95, RECALL = 20.0, 0.98
+P95, FACETS, RECALL = 20.0, 50.0, 0.98
 ANY = Chosen()
 
 
@@ -70,7 +71,7 @@ class Shop:
 
 
 def measure(quick: bool) -> list[Row]:
-    """All figures; two minutes, most of which is filling."""
+    """All figures; about five minutes, most of which Postgres builds indexes of vectors on one core."""
     import torch
 
     torch.set_num_threads(1)
@@ -150,8 +151,8 @@ def searched(shop: Shop) -> list[Row]:
         timed(shop, "photo's vector, within a price", near(price), None),
         timed(shop, "like a product", [_like(n) for n in range(ROUNDS)], P95),
         timed(shop, "newest", find([""] * ROUNDS, tag), P95),
-        timed(shop, "facets of words", [_facets(text) for text in typed], None),
-        timed(shop, "facets of everything", [_facets("")] * ROUNDS, None),
+        timed(shop, "facets of words", [_facets(text) for text in typed], FACETS),
+        timed(shop, "facets of everything", [_facets("")] * ROUNDS, FACETS),
         Row("recall of the 10 nearest photos", recall(shop, asked), "", RECALL, True, "by the index"),
     ]
 
@@ -190,7 +191,7 @@ def recall(shop: Shop, asked: np.ndarray) -> float:
     )
     shares = []
     with shop.engine.connect() as connection:
-        for vector in asked[:30]:
+        for vector in asked:
             true = set(connection.scalars(exact, {"version": shop.version, "vector": literal(vector)}))
             page = search.near(connection, shop.version, vector, ANY, size=10)
             shares.append(len(true & {hit.image_id for hit in page.hits}) / 10)

@@ -24,6 +24,8 @@ _NOTICE_A_DEAD_SERVER = {
     "keepalives_count": 3,
     "tcp_user_timeout": 60_000,
 }
+# Compiling them takes longer than they do.
+_SHORT_QUERIES = "-c jit=off "
 # And so does the server with us. A process that freezes in mid-transaction must not keep its locks: no sweep could run.
 _NOTICE_A_DEAD_CLIENT = (
     "-c idle_in_transaction_session_timeout=15s "
@@ -52,7 +54,7 @@ class Runtime:
             connect_args={
                 "connect_timeout": 10,
                 "application_name": "tagmill",
-                "options": f"{options}{_NOTICE_A_DEAD_CLIENT}",
+                "options": f"{options}{_SHORT_QUERIES}{_NOTICE_A_DEAD_CLIENT}",
                 **_NOTICE_A_DEAD_SERVER,
             },
         )

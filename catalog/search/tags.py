@@ -10,14 +10,16 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+# The cut-offs are looked at for rows that have a label only: most have none. `p` in the innermost condition keeps the
+# planner from reading all products with the tag first.
 HAS = """(EXISTS (
     SELECT FROM product_images ti
-    CROSS JOIN unnest(CAST(:tag_versions AS bigint[]), CAST(:tag_labels AS text[]), CAST(:tag_cuts AS real[]))
-               cut (version, label, score)
-    JOIN classifications tc
-        ON tc.image_id = ti.image_id AND tc.model_version_id = cut.version AND tc.label = cut.label
-    WHERE ti.product_id = p.id AND tc.score >= cut.score
-      AND NOT EXISTS (SELECT FROM overrides o WHERE o.product_id = ti.product_id AND o.label = cut.label))
+    JOIN classifications tc ON tc.image_id = ti.image_id AND tc.label = ANY(CAST(:tags AS text[]))
+    WHERE ti.product_id = p.id
+      AND EXISTS (SELECT FROM unnest(CAST(:tag_versions AS bigint[]), CAST(:tag_labels AS text[]),
+                                     CAST(:tag_cuts AS real[])) cut (version, label, score)
+                  WHERE cut.version = tc.model_version_id AND cut.label = tc.label AND tc.score >= cut.score OFFSET 0)
+      AND NOT EXISTS (SELECT FROM overrides o WHERE o.product_id = p.id AND o.label = tc.label))
 OR EXISTS (SELECT FROM overrides o
            WHERE o.product_id = p.id AND o.label = ANY(CAST(:tags AS text[])) AND o.accepted))"""
 """True where the product `p` has any of the tags; its parameters are `Cuts.parameters`."""

