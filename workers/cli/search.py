@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import logging
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
 
-import structlog
 import typer
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from typer.core import TyperGroup
 
 from catalog import search as catalog_search
 from catalog.errors import BadQuery
-from catalog.search import Chosen, Facet, Page, indexing, vector_indexes
-from catalog.search.cursor import LARGEST_PAGE
-from catalog.search.facets import PRICES
+from catalog.search import Chosen, indexing, vector_indexes
 from models.errors import PhotoError
 from models.predictions import Box
-from workers.cli.console import err, out, print_json, table
+from workers.cli.console import err, out, print_json, quiet
+from workers.cli.found import show, show_facets
 from workers.cli.options import JsonFlag
 from workers.reading import meaning, read
 from workers.runtime import Runtime
@@ -28,14 +24,6 @@ from workers.settings import settings
 
 Values = list[str] | None
 """What a repeatable option gives."""
-OPTIONS = {
-    "categories": "category",
-    "tags": "tag",
-    "brands": "brand",
-    "colours": "colour",
-    "backgrounds": "background",
-}
-"""By a facet's name the option that chooses one of its values."""
 NO_MEANING = "by words alone: install tagmill[meaning], or set TAGMILL_TEXT_MODEL, to search by meaning"
 
 
@@ -128,8 +116,8 @@ def find(
     if as_json:
         print_json({"hits": page.hits, "after": page.after, **({"facets": counted} if facets else {})})
         return
-    _show(page, size, with_scores=bool(photo or like))
-    _show_facets(counted or ())
+    show(page, size, with_scores=bool(photo or like))
+    show_facets(counted or ())
 
 
 @search.command()
@@ -184,13 +172,12 @@ def _price(value: float | None) -> Decimal | None:
 def _seen(runtime: Runtime, photo: Path, box: str | None) -> tuple[int, Any]:
     from workers.seeing import Seeing
 
-    # That a network was loaded is news for a worker's log, not for who searches.
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     try:
         data = photo.read_bytes()
     except OSError as error:
         raise PhotoError(f"cannot read {photo}: {error.strerror}") from None
-    return Seeing(runtime).embed_photo(data, None if box is None else _box(box))
+    with quiet():
+        return Seeing(runtime).embed_photo(data, None if box is None else _box(box))
 
 
 def _box(text: str) -> Box:
@@ -201,33 +188,3 @@ def _box(text: str) -> Box:
             f"--box {text!r} is no box: write left,top,right,bottom, such as 40,60,300,420"
         ) from None
     return Box(left, top, right, bottom)
-
-
-def _show(page: Page, size: int, *, with_scores: bool) -> None:
-    """Scores are shown where they are cosines; others only tell the order."""
-    if not page.hits:
-        out.print("nothing was found")
-        return
-    made = table("sku", "title", "brand", "#price", *(["#alike"] if with_scores else []), "why")
-    for hit in page.hits:
-        price = "" if hit.price is None else f"{hit.price:,.2f} {hit.currency or ''}".strip()
-        texts = (hit.sku, hit.title or "–", hit.brand or "–", price)
-        scores = [f"{hit.score:.2f}"] if with_scores else []
-        made.add_row(*map(escape, texts), *scores, escape("; ".join(hit.reasons)))
-    out.print(made)
-    if page.after:
-        more = "the next page is asked for with the `after` that --json gives"
-        out.print(f"there are more: --size {2 * size} shows them" if 2 * size <= LARGEST_PAGE else more)
-
-
-def _show_facets(facets: tuple[Facet, ...]) -> None:
-    prices = {facet.name: facet.values[0].value for facet in facets if facet.name in PRICES}
-    for facet in facets:
-        if facet.name in PRICES:
-            continue
-        values = ", ".join(f"{value.value} ({value.count:,})" for value in facet.values[:12])
-        about = "" if facet.complete else ", of a sample"
-        out.print(f"[bold]{OPTIONS[facet.name]}[/bold]{about}: {escape(values)}", soft_wrap=True)
-    if prices:
-        low, high = (Decimal(prices[name]) for name in PRICES)
-        out.print(f"[bold]price[/bold]: {low:,.2f} to {high:,.2f}")
