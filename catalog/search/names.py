@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from catalog.search.words import split
 
 KEPT = 4
-"""Sets of names that a process keeps: one for each database it searches in."""
+"""Sets of names that a process keeps, each by what it was made of."""
 _kept: dict[str, tuple[Name, ...]] = {}
 
 
@@ -50,8 +50,8 @@ def vocabulary(connection: sa.Connection) -> set[str]:
 
 def _names(connection: sa.Connection, version: str) -> tuple[Name, ...]:
     if version not in _kept:
-        while len(_kept) >= KEPT:
-            _kept.pop(next(iter(_kept)), None)
+        if len(_kept) >= KEPT:
+            _kept.clear()
         _kept[version] = _read(connection)
     return _kept[version]
 

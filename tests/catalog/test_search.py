@@ -169,14 +169,23 @@ def test_a_word_that_is_a_colour_prefers_photos_of_that_colour(engine: sa.Engine
         (Chosen(colours=("red",)), []),
     ],
 )
+@pytest.mark.parametrize("few", [1000, 0])
 def test_what_is_chosen_holds_for_every_way_to_search(
-    engine: sa.Engine, versions: Versions, chosen: Chosen, found: list[str]
+    engine: sa.Engine,
+    versions: Versions,
+    chosen: Chosen,
+    found: list[str],
+    few: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """Whether products are looked up first, or while others are searched."""
+    monkeypatch.setattr("catalog.search.chosen.FEW", few)
     assert skus(look(engine, "", chosen)) == found
     with engine.connect() as connection:
         page = near(connection, versions.vectors, np.array([1, 0], np.float32), chosen)
         assert sorted(skus(page)) == sorted(found)
-        assert set(skus(look(engine, "dress", chosen, meaning()))) <= set(found)
+        whole = set(skus(look(engine, "dress sneaker", embedder=meaning())))
+        assert set(skus(look(engine, "dress sneaker", chosen, meaning()))) == whole & set(found)
         alike = set(skus(similar(connection, "A-2", chosen)))
     assert alike == set(found) - {"A-2"}
 
