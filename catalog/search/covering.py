@@ -49,8 +49,9 @@ _WORDS = sa.text(
     """
     WITH typed AS MATERIALIZED (
         SELECT word, to_tsquery('english', word || mark) AS query
-        FROM unnest(CAST(:words AS text[]), CAST(:marks AS text[])) typed (word, mark))
-    SELECT w.product_id, typed.word FROM product_words w JOIN typed ON w.words @@ typed.query
-    WHERE w.product_id = ANY(CAST(:ids AS bigint[]))
+        FROM unnest(CAST(:words AS text[]), CAST(:marks AS text[])) typed (word, mark)),
+    text AS MATERIALIZED (
+        SELECT product_id, words FROM product_words WHERE product_id = ANY(CAST(:ids AS bigint[])))
+    SELECT text.product_id, typed.word FROM text JOIN typed ON text.words @@ typed.query
     """
 )
