@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 
 import sqlalchemy as sa
 
@@ -12,27 +13,34 @@ from catalog.search.asking import Asked
 from catalog.search.cursor import Ranked
 
 
-def first_the_thing(connection: sa.Connection, asked: Asked, ranked: Sequence[Ranked]) -> list[Ranked]:
+def first_the_thing(
+    connection: sa.Connection, asked: Asked, ranked: Sequence[Ranked], tagged: AbstractSet[int]
+) -> list[Ranked]:
     """Products that are the thing first, of these those with most of the other words, then in the order of `ranked`.
 
-    Scores stay between 0 and 1: a step for each word, and the scores of `ranked` within a step.
+    `tagged` are known to be the thing; of others it is looked up where their texts do not say so. Scores stay between
+    0 and 1: a step for each word, and the scores of `ranked` within a step.
     """
     ids = [product_id for product_id, _ in ranked]
-    tagged = {row.product_id for row in tags.reasons(connection, asked.things, ids)}
     has = _words(connection, asked, ids)
     for product_id, colour in colours.of_products(connection, ids, asked.colours):
         has[product_id].add(colour)
     thing = set(asked.thing)
+    things = {one for one in ids if thing and (one in tagged or thing <= has[one])}
+    things |= _tagged(connection, asked, [one for one in ids if one not in things])
     others = {word for word in asked.words if word not in thing}
     steps = (len(others) + 1) * (2 if thing else 1)
 
     def score(product_id: int, within: float) -> float:
-        is_thing = bool(thing) and (product_id in tagged or thing <= has[product_id])
-        step = len(others & has[product_id]) + (len(others) + 1 if is_thing else 0)
+        step = len(others & has[product_id]) + (len(others) + 1 if product_id in things else 0)
         return (step + within) / steps
 
     scored = [(product_id, score(product_id, within)) for product_id, within in ranked]
     return sorted(scored, key=lambda one: -one[1])
+
+
+def _tagged(connection: sa.Connection, asked: Asked, ids: Sequence[int]) -> set[int]:
+    return {row.product_id for row in tags.reasons(connection, asked.things, ids)}
 
 
 def _words(connection: sa.Connection, asked: Asked, ids: Sequence[int]) -> defaultdict[int, set[str]]:

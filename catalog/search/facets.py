@@ -56,7 +56,7 @@ def _products(
         return list(connection.scalars(query, {**condition.parameters, "sample": SAMPLE}))
     if of_sku := ranking.of_sku(connection, words, condition):
         return of_sku
-    found = ranking.candidates(connection, asked, model, condition, SAMPLE)
+    found, _ = ranking.candidates(connection, asked, model, condition, SAMPLE)
     return [product_id for product_id, _ in found[:SAMPLE]]
 
 

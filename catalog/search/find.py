@@ -118,8 +118,8 @@ def _alike(
 
 
 def _ranked(connection: sa.Connection, asked: Asked, model: str | None, condition: Where) -> list[Ranked]:
-    found = ranking.candidates(connection, asked, model, condition)
-    return covering.first_the_thing(connection, asked, found)[: ranking.DEPTH]
+    found, tagged = ranking.candidates(connection, asked, model, condition)
+    return covering.first_the_thing(connection, asked, found, tagged)[: ranking.DEPTH]
 
 
 def _browse(

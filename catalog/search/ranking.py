@@ -56,17 +56,17 @@ def by_meaning(connection: sa.Connection, asked: Asked, model: str, where: Where
 
 def candidates(
     connection: sa.Connection, asked: Asked, model: str | None, where: Where, depth: int = DEPTH
-) -> list[Ranked]:
-    """What is found by words, tags and meaning, fused. `model` is the text embedder's name, where there is one."""
+) -> tuple[list[Ranked], set[int]]:
+    """What is found by words, tags and meaning, fused; and those of it that tags found to be the thing.
+
+    `model` is the text embedder's name, where there is one.
+    """
     with_words = by_words(connection, asked, where, depth)
+    named = by_tags(connection, asked.named, where, depth)
+    near = by_tags(connection, asked.near, where, depth)
     alike = vectors.TEXTS_ALIKE if with_words else vectors.TEXTS_ALIKE_ALONE
-    orders = [
-        with_words,
-        by_tags(connection, asked.named, where, depth),
-        by_tags(connection, asked.near, where, depth),
-        [] if model is None else by_meaning(connection, asked, model, where, alike),
-    ]
-    return fuse(orders)
+    meant = [] if model is None else by_meaning(connection, asked, model, where, alike)
+    return fuse([with_words, named, near, meant]), set(named if asked.named.labels else near)
 
 
 def of_sku(connection: sa.Connection, words: str, where: Where) -> list[int]:
