@@ -146,6 +146,12 @@ def test_an_uploaded_photo_finds_itself(runtime: Runtime) -> None:
     assert page.hits[0].score == pytest.approx(1.0, abs=1e-4)
 
 
+def test_what_loads_for_a_photo_is_not_told(runtime: Runtime, tmp_path: Path) -> None:
+    settings.cache_clear()
+    prepare(runtime)
+    assert tagmill("--photo", str(photo_file(tmp_path))) == "nothing was found\n"
+
+
 def open_embedder(version: int) -> Any:
     from tests.catalog.searched import Versions
 
