@@ -19,18 +19,26 @@ MOST_LABELS = 8
 class Asked:
     """`named` are labels, `near` those that the words are only near to; `colours` are words that photos' colours have.
 
+    `thing` are the words that say what is looked for: those that name labels; where only near ones are known, all but
+    colours; where none are known, none.
     `vector` is what all words mean, where that can be asked.
     """
 
     spelt: tuple[Spelt, ...]
     named: Cuts
     near: Cuts
+    thing: tuple[str, ...]
     colours: tuple[str, ...]
     vector: Vector | None
 
     @property
     def words(self) -> tuple[str, ...]:
         return tuple(one.word for one in self.spelt)
+
+    @property
+    def things(self) -> Cuts:
+        """Labels of which a product that is the thing has one."""
+        return self.named if self.named.labels else self.near
 
     @property
     def corrected(self) -> str | None:
@@ -44,12 +52,11 @@ class Asked:
 
 def ask(connection: sa.Connection, words: Sequence[str], meaning: Meaning | None) -> Asked:
     """What `words` (see `words.query`) ask for."""
-    found = names.named(connection, words)
-    of_names = {word for name in found for word in name.words.split()}
-    spelt = tuple(spelling.spell(connection, words, of_names))
+    found, thing = names.named(connection, words)
+    spelt = tuple(spelling.spell(connection, words, thing, lambda: names.vocabulary(connection)))
     meant = [one.word for one in spelt]
     if meant != list(words):
-        found = names.named(connection, meant)
+        found, thing = names.named(connection, meant)
     named = list(dict.fromkeys(name.label for name in found))[:MOST_LABELS]
     near: list[str] = []
     vector = None
@@ -58,5 +65,7 @@ def ask(connection: sa.Connection, words: Sequence[str], meaning: Meaning | None
         near = [label for label in label_texts.near(connection, meaning.name, vector) if label not in named][
             :MOST_LABELS
         ]
-    wanted = tags.cuts(connection, [*named, *near])
-    return Asked(spelt, wanted.of(named), wanted.of(near), colours.named(connection, meant), vector)
+    wanted, hues = tags.cuts(connection, [*named, *near]), colours.named(connection, meant)
+    if near and not named:
+        thing = tuple(word for word in meant if word not in hues)
+    return Asked(spelt, wanted.of(named), wanted.of(near), thing, hues, vector)

@@ -11,9 +11,7 @@ import sqlalchemy as sa
 from catalog.errors import BadQuery
 from catalog.search import tags
 from catalog.search.hits import Chosen
-from catalog.search.words import check
 
-MOST_VALUES = 100
 FEW = 1000
 """Products up to which they are looked up one by one, and all compared with a vector."""
 LARGEST_PRICE = Decimal(10) ** 10
@@ -56,8 +54,9 @@ class Where:
 
 
 def where(connection: sa.Connection, chosen: Chosen, without: str | None = None) -> Where:
-    """What `chosen` asks for, but for the facet `without`. Raises BadQuery."""
-    values = {name: _checked(name, getattr(chosen, name)) for name in (*_INDEXED, *_LOOKED_UP, "tags")}
+    """What `chosen` (see `known.as_known`) asks for, but for the facet `without`. Raises BadQuery."""
+    _check_prices(chosen)
+    values = {name: _plain(getattr(chosen, name)) for name in (*_INDEXED, *_LOOKED_UP, "tags")}
     asked = {name: value for name, value in values.items() if value not in (None, []) and name != without}
     own = [sql for name, sql in _INDEXED.items() if name in asked]
     looked_up = [sql for name, sql in _LOOKED_UP.items() if name in asked]
@@ -85,22 +84,14 @@ def _few(connection: sa.Connection, condition: Where) -> Where | None:
     return Where("p.id = ANY(CAST(:ids AS bigint[]))", "true", {"ids": ids}, ids) if len(ids) <= FEW else None
 
 
-def _checked(name: str, value: object) -> object:
-    if isinstance(value, tuple):
-        _check_values(name, value)
-        return list(value)
-    assert value is None or isinstance(value, Decimal)
-    _check_price(name, value)
-    return value
+def _plain(value: object) -> object:
+    return list(value) if isinstance(value, tuple) else value
 
 
-def _check_values(name: str, values: tuple[str, ...]) -> None:
-    if len(values) > MOST_VALUES:
-        raise BadQuery(f"{len(values):,} {name} are chosen; choose at most {MOST_VALUES}")
-    for value in values:
-        check(value, f"the {name}")
-
-
-def _check_price(name: str, price: Decimal | None) -> None:
-    if price is not None and not (price.is_finite() and 0 <= price <= LARGEST_PRICE):
-        raise BadQuery(f"{name} is {price}; write a number from 0 to {LARGEST_PRICE:,}")
+def _check_prices(chosen: Chosen) -> None:
+    low, high = chosen.price_from, chosen.price_to
+    for name, price in (("price_from", low), ("price_to", high)):
+        if price is not None and not (price.is_finite() and 0 <= price <= LARGEST_PRICE):
+            raise BadQuery(f"{name} is {price}; write a number from 0 to {LARGEST_PRICE:,}")
+    if low is not None and high is not None and low > high:
+        raise BadQuery(f"price_from is {low} and price_to {high}: no price is between; swap them")

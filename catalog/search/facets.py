@@ -10,8 +10,10 @@ import sqlalchemy as sa
 from catalog.search import ranking
 from catalog.search import words as texts
 from catalog.search.asking import Asked, ask
-from catalog.search.chosen import where
+from catalog.search.chosen import Where, where
 from catalog.search.hits import Chosen, Facet, FacetValue
+from catalog.search.known import as_known
+from catalog.search.meaning import Meaning
 
 SAMPLE = 1000
 """Products of a search whose values are counted; of more, those that fit best, or the newest."""
@@ -20,32 +22,42 @@ PRICES = ("price_from", "price_to")
 NAMES = ("categories", "tags", "brands", "colours", "backgrounds", *PRICES)
 
 
-def facets(connection: sa.Connection, words: str, chosen: Chosen) -> tuple[Facet, ...]:
+def facets(
+    connection: sa.Connection, words: str, chosen: Chosen, *, meaning: Meaning | None = None
+) -> tuple[Facet, ...]:
     """Categories, tags, brands, colours and backgrounds with counts, then the lowest and the highest price.
 
     Each is counted beside what is chosen in the others. A defect that a classifier or a person tags is a tag. Facets
-    without any value are left out. Raises BadQuery.
+    without any value are left out. With the same `meaning` they are of what `find` finds. Raises BadQuery.
     """
-    typed = texts.query(words)
-    asked = ask(connection, typed, None) if words.strip() else None
+    typed, chosen = texts.query(words), as_known(connection, chosen)
+    asked = ask(connection, typed, meaning) if words.strip() else None
+    model = None if meaning is None else meaning.name
     apart = [name for name in NAMES if getattr(chosen, name)]
     found = {}
     for without in (None, *apart):
         names = [without] if without else [name for name in NAMES if name not in apart]
-        found.update(_counted(connection, names, _products(connection, asked, chosen, without), chosen))
+        found.update(
+            _counted(
+                connection,
+                names,
+                _products(connection, words, asked, model, where(connection, chosen, without)),
+                chosen,
+            )
+        )
     return tuple(found[name] for name in NAMES if found[name].values)
 
 
 def _products(
-    connection: sa.Connection, asked: Asked | None, chosen: Chosen, without: str | None
+    connection: sa.Connection, words: str, asked: Asked | None, model: str | None, condition: Where
 ) -> list[int]:
-    condition = where(connection, chosen, without)
     if asked is None:
         query = sa.text(f"SELECT p.id FROM products p WHERE {condition.sql} ORDER BY p.id DESC LIMIT :sample")
         return list(connection.scalars(query, {**condition.parameters, "sample": SAMPLE}))
-    found = ranking.by_words(connection, asked, condition, SAMPLE)
-    found += ranking.by_tags(connection, asked.named, condition, SAMPLE)
-    return list(dict.fromkeys(found))[:SAMPLE]
+    if of_sku := ranking.of_sku(connection, words, condition):
+        return of_sku
+    found, _ = ranking.candidates(connection, asked, model, condition, SAMPLE)
+    return [product_id for product_id, _ in found[:SAMPLE]]
 
 
 def _counted(

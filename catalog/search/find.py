@@ -9,12 +9,13 @@ import numpy as np
 import sqlalchemy as sa
 
 from catalog.errors import BadQuery, UnknownSku
-from catalog.search import cursor, photos, ranking, reasons, vectors
+from catalog.search import covering, cursor, photos, ranking, reasons, vectors
 from catalog.search import words as texts
 from catalog.search.asking import Asked, ask
 from catalog.search.chosen import Where, where
 from catalog.search.cursor import Ranked
 from catalog.search.hits import Chosen, Page
+from catalog.search.known import as_known
 from catalog.search.meaning import Meaning, Vector
 from catalog.search.shown import hits
 
@@ -30,26 +31,25 @@ def find(
     size: int = SIZE,
     after: str | None = None,
 ) -> Page:
-    """Products for `words`: a sku first, then by words, tags and, with a `meaning`, by what texts mean.
+    """Products for `words`: that of a sku alone, else by words, tags and, with a `meaning`, by what texts mean.
 
     Without words the newest products come first, all of them; else the best `ranking.DEPTH`.
 
     Raises BadQuery, BadCursor.
     """
     cursor.check_size(size)
-    typed, condition = texts.query(words), where(connection, chosen)
+    typed, chosen = texts.query(words), as_known(connection, chosen)
+    condition = where(connection, chosen)
     if not words.strip():
         return _browse(connection, condition, size, cursor.mark(chosen), after)
     question = cursor.mark(words, chosen)
+    if after is None and (first := ranking.of_sku(connection, words, condition)):
+        the_sku: reasons.Found = dict.fromkeys(first, ("sku as it was typed",))
+        return _page(connection, [(product_id, 1.0) for product_id in first], size, question, the_sku)
     asked = ask(connection, typed, meaning)
     model = None if meaning is None else meaning.name
-    if after is None:
-        first = _of_sku(connection, words, condition)
-        ranked = _ranked(connection, asked, model, condition, first)
-    else:
-        first, ranked = [], cursor.read(question, after)
+    ranked = _ranked(connection, asked, model, condition) if after is None else cursor.read(question, after)
     why = reasons.of_words(connection, asked, model, [product_id for product_id, _ in ranked[:size]])
-    why |= dict.fromkeys(first, ("sku as it was typed",))
     return _page(connection, ranked, size, question, why)
 
 
@@ -67,6 +67,7 @@ def near(
     Raises BadQuery, BadCursor.
     """
     cursor.check_size(size)
+    chosen = as_known(connection, chosen)
     if vector.ndim != 1 or not np.isfinite(vector).all() or not vector.any():
         raise BadQuery("the photo's embedding is no vector; embed it again")
     question = cursor.mark(version_id, vector.astype(np.float32).tobytes(), chosen)
@@ -82,6 +83,7 @@ def similar(
     """
     cursor.check_size(size)
     texts.check(sku, "the sku")
+    chosen = as_known(connection, chosen)
     product_id = connection.scalar(_PRODUCT, {"sku": sku})
     if product_id is None:
         raise UnknownSku(f"there is no product with the sku {sku!r}")
@@ -115,27 +117,9 @@ def _alike(
     return _page(connection, ranked, size, question, reasons.of_photos(ranked[:size]))
 
 
-def _ranked(
-    connection: sa.Connection, asked: Asked, model: str | None, condition: Where, first: Sequence[int]
-) -> list[Ranked]:
-    orders = [
-        ranking.by_words(connection, asked, condition),
-        ranking.by_tags(connection, asked.named, condition),
-        ranking.by_tags(connection, asked.near, condition),
-        [] if model is None else ranking.by_meaning(connection, asked, model, condition),
-    ]
-    ranked = ranking.fuse(orders)
-    if coloured := ranking.by_colour(connection, asked, ranked):
-        ranked = ranking.fuse([*orders, coloured])
-    return [(product_id, 1.0) for product_id in first] + [one for one in ranked if one[0] not in first]
-
-
-def _of_sku(connection: sa.Connection, words: str, condition: Where) -> list[int]:
-    """The product whose sku is typed, in this case or another."""
-    typed = words.strip()
-    forms = list(dict.fromkeys((typed, typed.upper(), typed.lower())))
-    query = sa.text(_SKU.format(where=condition.sql))
-    return list(connection.scalars(query, {**condition.parameters, "forms": forms}))
+def _ranked(connection: sa.Connection, asked: Asked, model: str | None, condition: Where) -> list[Ranked]:
+    found, tagged = ranking.candidates(connection, asked, model, condition)
+    return covering.first_the_thing(connection, asked, found, tagged)[: ranking.DEPTH]
 
 
 def _browse(
@@ -161,9 +145,5 @@ def _page(
 
 
 _PRODUCT = sa.text("SELECT id FROM products WHERE sku = :sku")
-
-_SKU = (
-    "SELECT p.id FROM products p WHERE p.sku = ANY(CAST(:forms AS text[])) AND {where} ORDER BY p.id LIMIT 3"
-)
 
 _NEWEST = "SELECT p.id FROM products p WHERE p.id < :below AND {where} ORDER BY p.id DESC LIMIT :size"

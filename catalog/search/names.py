@@ -31,11 +31,21 @@ def every(connection: sa.Connection) -> tuple[Name, ...]:
     return _names(connection, connection.scalar(_VERSION))
 
 
-def named(connection: sa.Connection, words: Sequence[str]) -> list[Name]:
-    """Names of which `words` hold all words, by label: "red boots" holds "boot", and not "ankle boot"."""
+def named(connection: sa.Connection, words: Sequence[str]) -> tuple[list[Name], tuple[str, ...]]:
+    """Names of which `words` hold all words, by label: "red boots" holds "boot", and not "ankle boot"; and the words
+    that are of these names.
+    """
     row = connection.execute(_TYPED, {"words": list(words)}).one()
     stems = set(row.stems)
-    return [name for name in _names(connection, row.version) if name.stems and name.stems <= stems]
+    found = [name for name in _names(connection, row.version) if name.stems and name.stems <= stems]
+    of_names = {stem for name in found for stem in name.stems}
+    return found, tuple(word for word, stem in zip(words, row.stems, strict=True) if stem in of_names)
+
+
+def vocabulary(connection: sa.Connection) -> set[str]:
+    """The words of all names, and their English plurals."""
+    singular = {word for name in every(connection) for word in name.words.split()}
+    return singular | {f"{word}s" for word in singular if not word.endswith("s")}
 
 
 def _names(connection: sa.Connection, version: str) -> tuple[Name, ...]:

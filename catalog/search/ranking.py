@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 import sqlalchemy as sa
 
-from catalog.search import colours, tags, vectors
+from catalog.search import tags, vectors
 from catalog.search.asking import Asked
 from catalog.search.chosen import Where
 from catalog.search.cursor import Ranked
@@ -46,28 +46,45 @@ def by_tags(connection: sa.Connection, wanted: Cuts, where: Where, depth: int = 
     return sorted(scores, key=lambda one: (-scores[one], -one))[:depth]
 
 
-def by_meaning(connection: sa.Connection, asked: Asked, model: str, where: Where) -> list[int]:
-    """Products whose text means what was asked."""
+def by_meaning(connection: sa.Connection, asked: Asked, model: str, where: Where, alike: float) -> list[int]:
+    """Products whose text means what was asked, from a cosine of `alike`."""
     if asked.vector is None:
         return []
-    return [product_id for product_id, _ in vectors.nearest_texts(connection, model, asked.vector, where)]
+    found = vectors.nearest_texts(connection, model, asked.vector, where)
+    return [product_id for product_id, cosine in found if cosine >= alike]
+
+
+def candidates(
+    connection: sa.Connection, asked: Asked, model: str | None, where: Where, depth: int = DEPTH
+) -> tuple[list[Ranked], set[int]]:
+    """What is found by words, tags and meaning, fused; and those of it that tags found to be the thing.
+
+    `model` is the text embedder's name, where there is one.
+    """
+    with_words = by_words(connection, asked, where, depth)
+    named = by_tags(connection, asked.named, where, depth)
+    near = by_tags(connection, asked.near, where, depth)
+    alike = vectors.TEXTS_ALIKE if with_words else vectors.TEXTS_ALIKE_ALONE
+    meant = [] if model is None else by_meaning(connection, asked, model, where, alike)
+    return fuse([with_words, named, near, meant]), set(named if asked.named.labels else near)
+
+
+def of_sku(connection: sa.Connection, words: str, where: Where) -> list[int]:
+    """The product whose sku is typed, in this case or another."""
+    typed = words.strip()
+    forms = list(dict.fromkeys((typed, typed.upper(), typed.lower())))
+    query = sa.text(_SKU.format(where=where.sql))
+    return list(connection.scalars(query, {**where.parameters, "forms": forms}))
 
 
 def fuse(orders: Iterable[Sequence[int]]) -> list[Ranked]:
-    """The best `DEPTH` of all orders, scores from 0 to 1: a product that is first in all has 1."""
+    """All of the orders, scores from 0 to 1: a product that is first in all has 1."""
     given = [order for order in orders if order]
     scores: dict[int, float] = {}
     for order in given:
         for rank, product_id in enumerate(order, start=1):
             scores[product_id] = scores.get(product_id, 0.0) + (CONSTANT + 1) / (CONSTANT + rank) / len(given)
-    return sorted(scores.items(), key=lambda one: (-one[1], -one[0]))[:DEPTH]
-
-
-def by_colour(connection: sa.Connection, asked: Asked, ranked: Sequence[Ranked]) -> list[int]:
-    """Those of `ranked` that have a colour which the words name, in the same order."""
-    ids = [product_id for product_id, _ in ranked]
-    found = {product_id for product_id, _ in colours.of_products(connection, ids, asked.colours)}
-    return [product_id for product_id in ids if product_id in found]
+    return sorted(scores.items(), key=lambda one: (-one[1], -one[0]))
 
 
 def _matching(connection: sa.Connection, tsquery: str, where: Where, depth: int) -> list[int]:
@@ -77,6 +94,10 @@ def _matching(connection: sa.Connection, tsquery: str, where: Where, depth: int)
     parameters = {**where.parameters, "query": tsquery, "pool": pool, "depth": depth}
     return list(connection.scalars(query, parameters))
 
+
+_SKU = (
+    "SELECT p.id FROM products p WHERE p.sku = ANY(CAST(:forms AS text[])) AND {where} ORDER BY p.id LIMIT 3"
+)
 
 # `to_tsquery` of a constant is planned as a constant; 1 divides the rank by the logarithm of the text's length.
 _MATCHING = """

@@ -7,7 +7,7 @@ letters out. What is left of the known words stands in an index; only the typed 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -62,8 +62,14 @@ def distance(one: str, other: str) -> int:
     return rows[-1][-1]
 
 
-def spell(connection: sa.Connection, words: Sequence[str], known: Iterable[str] = ()) -> list[Spelt]:
-    """Each word as it is, or corrected where nothing has it; `known` are words that need no correction.
+def spell(
+    connection: sa.Connection,
+    words: Sequence[str],
+    known: Iterable[str] = (),
+    vocabulary: Callable[[], Iterable[str]] = tuple,
+) -> list[Spelt]:
+    """Each word as it is, or corrected where nothing has it; `known` are words that need no correction, `vocabulary`
+    those that are meant sooner than others as near.
 
     A last word that nothing has stands for all words that begin so.
     """
@@ -76,7 +82,7 @@ def spell(connection: sa.Connection, words: Sequence[str], known: Iterable[str] 
         elif place == len(words) - 1 and connection.scalar(_BEGINS, _range(word)):
             spelt.append(Spelt(word, word, begins=True))
         else:
-            spelt.append(Spelt(word, _nearest(connection, word) or word))
+            spelt.append(Spelt(word, _nearest(connection, word, vocabulary()) or word))
     return spelt
 
 
@@ -84,17 +90,24 @@ def _range(word: str) -> dict[str, str]:
     return {"word": word, "behind": word + "\U0010ffff"}
 
 
-def _nearest(connection: sa.Connection, word: str) -> str | None:
-    """The known word that is meant most probably: the nearest, of these the one that is seen most."""
+def _nearest(connection: sa.Connection, word: str, vocabulary: Iterable[str]) -> str | None:
+    """The known word that is meant most probably: the nearest, of these one of `vocabulary`, or what is seen most."""
     allowed = errors_allowed(word)
     if not allowed:
         return None
     rows: Sequence[sa.Row[Any]] = connection.execute(
         _NEAR, {"deletions": deletions(word), "length": len(word)}
     ).all()
-    measured = [(distance(word, row.word), -row.seen, row.word) for row in rows]
+    measured = [(distance(word, row.word), 1, -row.seen, row.word) for row in rows]
+    first = {one for one in vocabulary if abs(len(one) - len(word)) <= allowed and _may_be(word, one)}
+    measured += [(distance(word, one), 0, 0, one) for one in first]
     fitting = [one for one in measured if one[0] <= allowed]
-    return min(fitting)[2] if fitting else None
+    return min(fitting)[3] if fitting else None
+
+
+def _may_be(word: str, other: str) -> bool:
+    """Quickly, whether they have most letters in common; a swap changes none."""
+    return len(set(word) ^ set(other)) <= 2 * errors_allowed(word)
 
 
 _KNOWN = sa.text(

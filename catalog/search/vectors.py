@@ -14,6 +14,8 @@ MOST_IN_VIEW = 1000
 """The largest `hnsw.ef_search` there is."""
 TEXTS_ALIKE = 0.35
 """Cosine below which a text has nothing to do with the words."""
+TEXTS_ALIKE_ALONE = 0.42
+"""The same where no text has any of the words."""
 
 
 def nearest_texts(connection: sa.Connection, model: str, vector: Vector, where: Where) -> list[Ranked]:

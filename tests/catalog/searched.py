@@ -99,6 +99,21 @@ def look(
         return find(connection, words, chosen, meaning=embedder, **paging)  # type: ignore[arg-type]
 
 
+def add_colour(engine: sa.Engine, versions: Versions, sku: str, colour: str) -> None:
+    """Of a product's photo: a packshot, mostly of this colour."""
+    execute(
+        engine,
+        """
+        INSERT INTO photo_facts
+        SELECT pi.image_id, :version, :colour, '#00ff00', '[]', 1, 0, 'packshot', 0.5, true, 1
+        FROM product_images pi JOIN products p ON p.id = pi.product_id WHERE p.sku = :sku
+        """,
+        version=versions.vectors,
+        colour=colour,
+        sku=sku,
+    )
+
+
 def skus(page: Page) -> list[str]:
     return [hit.sku for hit in page.hits]
 

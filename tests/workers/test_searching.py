@@ -57,9 +57,21 @@ def test_texts_are_read_and_found(shop: Runtime) -> None:
     assert [hit["sku"] for hit in found("--size", "1", "--after", after)["hits"]] == ["A-1"]
     assert [hit["sku"] for hit in found("--like", "A-1")["hits"]] == ["A-2"]
     assert found("--facets")["facets"][0]["name"] == "tags"
-    shown = tagmill("dress mug", "--facets")
+    shown = tagmill("dress", "mug", "--facets")
     assert "Mug [bold]" in shown
     assert "title has 'dress'" in shown
+    assert "tag: Dress (1)" in shown
+    assert "score" not in shown
+    assert "alike" in tagmill("--like", "A-1")
+    more = tagmill("--size", "1")
+    assert "there are more: --size 2 shows them" in more
+    assert found("--size", "1")["after"] not in more
+
+
+def test_the_help_shows_the_options_and_the_commands() -> None:
+    shown = tagmill("--help")
+    assert "--price-from" in shown
+    assert "index" in shown
 
 
 def test_what_cannot_be_asked_is_told(shop: Runtime, tmp_path: Path) -> None:
@@ -69,6 +81,8 @@ def test_what_cannot_be_asked_is_told(shop: Runtime, tmp_path: Path) -> None:
     assert "cannot read" in tagmill("--photo", str(tmp_path / "none.jpg"), code=1)
     assert "'Z'" in tagmill("--like", "Z", code=1)
     assert "price_to" in tagmill("--price-to", "nan", code=1)
+    assert "swap" in tagmill("--price-from", "50", "--price-to", "20", code=1)
+    assert "'rouge'" in tagmill("--colour", "rouge", code=1)
 
 
 def test_a_workers_task_reads_what_waits(shop: Runtime) -> None:
@@ -130,6 +144,12 @@ def test_an_uploaded_photo_finds_itself(runtime: Runtime) -> None:
         page = near(connection, version, whole, ANY)
     assert [hit.sku for hit in page.hits] == ["A", "B"]
     assert page.hits[0].score == pytest.approx(1.0, abs=1e-4)
+
+
+def test_what_loads_for_a_photo_is_not_told(runtime: Runtime, tmp_path: Path) -> None:
+    settings.cache_clear()
+    prepare(runtime)
+    assert tagmill("--photo", str(photo_file(tmp_path))) == "nothing was found\n"
 
 
 def open_embedder(version: int) -> Any:

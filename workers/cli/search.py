@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from typer.core import TyperGroup
 
 from catalog import search as catalog_search
 from catalog.errors import BadQuery
-from catalog.search import Chosen, Facet, Page, indexing, vector_indexes
+from catalog.search import Chosen, indexing, vector_indexes
 from models.errors import PhotoError
 from models.predictions import Box
-from workers.cli.console import err, out, print_json, table
+from workers.cli.console import err, out, print_json, quiet
+from workers.cli.found import show, show_facets
 from workers.cli.options import JsonFlag
 from workers.reading import meaning, read
 from workers.runtime import Runtime
@@ -28,7 +28,12 @@ NO_MEANING = "by words alone: install tagmill[meaning], or set TAGMILL_TEXT_MODE
 
 
 class FindByDefault(TyperGroup):
-    """`tagmill search WORDS` is `tagmill search find WORDS`."""
+    """`tagmill search WORDS` is `tagmill search find WORDS`, and the help shows the options of both."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        super().format_help(ctx, formatter)
+        find = self.commands["find"]
+        find.format_help(type(ctx)(find, info_name="find", parent=ctx), formatter)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         if args and args[0] not in self.commands and args[0] != "--help":
@@ -47,7 +52,9 @@ def register(app: typer.Typer) -> None:
 
 @search.command()
 def find(
-    words: Annotated[str, typer.Argument(help="Words, or a sku; without any the newest products.")] = "",
+    word: Annotated[
+        list[str] | None, typer.Argument(metavar="WORDS", help="Words, or a sku; none: the newest products.")
+    ] = None,
     category: Annotated[Values, typer.Option(help="Only of this category; repeatable, any of them.")] = None,
     tag: Annotated[Values, typer.Option(help="Only with this tag; repeatable.")] = None,
     brand: Annotated[Values, typer.Option(help="Only of this brand; repeatable.")] = None,
@@ -71,10 +78,11 @@ def find(
 ) -> None:
     """Find products; `find` may be left out.
 
-    Examples: tagmill search "red trainers" --brand Acme --price-to 80
+    Examples: tagmill search red trainers --brand Acme --price-to 80
 
     tagmill search --photo street.jpg --box 40,60,300,420
     """
+    words = " ".join(word or ())
     if sum(map(bool, (words.strip(), photo, like))) > 1:
         raise BadQuery("words, --photo and --like are three ways to search; choose one of them")
     if box is not None and photo is None:
@@ -99,7 +107,7 @@ def find(
             page = catalog_search.similar(connection, like, chosen, **paging)
         else:
             page = catalog_search.find(connection, words, chosen, meaning=embedder, **paging)
-        counted = catalog_search.facets(connection, words, chosen) if facets else None
+        counted = catalog_search.facets(connection, words, chosen, meaning=embedder) if facets else None
         waiting = indexing.left(connection)
     if words.strip() and embedder is None:
         err.print(NO_MEANING, soft_wrap=True)
@@ -108,8 +116,8 @@ def find(
     if as_json:
         print_json({"hits": page.hits, "after": page.after, **({"facets": counted} if facets else {})})
         return
-    _show(page)
-    _show_facets(counted or ())
+    show(page, size, with_scores=bool(photo or like))
+    show_facets(counted or ())
 
 
 @search.command()
@@ -168,7 +176,8 @@ def _seen(runtime: Runtime, photo: Path, box: str | None) -> tuple[int, Any]:
         data = photo.read_bytes()
     except OSError as error:
         raise PhotoError(f"cannot read {photo}: {error.strerror}") from None
-    return Seeing(runtime).embed_photo(data, None if box is None else _box(box))
+    with quiet():
+        return Seeing(runtime).embed_photo(data, None if box is None else _box(box))
 
 
 def _box(text: str) -> Box:
@@ -179,24 +188,3 @@ def _box(text: str) -> Box:
             f"--box {text!r} is no box: write left,top,right,bottom, such as 40,60,300,420"
         ) from None
     return Box(left, top, right, bottom)
-
-
-def _show(page: Page) -> None:
-    if not page.hits:
-        out.print("nothing was found")
-        return
-    made = table("sku", "title", "brand", "#price", "#score", "why")
-    for hit in page.hits:
-        price = "" if hit.price is None else f"{hit.price:,.2f} {hit.currency or ''}".strip()
-        texts = (hit.sku, hit.title or "–", hit.brand or "–", price)
-        made.add_row(*map(escape, texts), f"{hit.score:.2f}", escape("; ".join(hit.reasons)))
-    out.print(made)
-    if page.after:
-        out.print(f"more: --after {page.after}", soft_wrap=True)
-
-
-def _show_facets(facets: tuple[Facet, ...]) -> None:
-    for facet in facets:
-        values = ", ".join(f"{value.value} ({value.count:,})" for value in facet.values[:12])
-        about = "" if facet.complete else ", of a sample"
-        out.print(f"[bold]{facet.name}[/bold]{about}: {escape(values)}", soft_wrap=True)

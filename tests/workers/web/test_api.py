@@ -38,6 +38,7 @@ def test_products_are_found_by_words_facets_and_page_by_page(visitor: TestClient
     assert sorted(skus(first) + skus(second)) == ["SKU-0", "SKU-1", "SKU-2"]
     assert second["after"] is None
     assert first["hits"][0]["reasons"]
+    assert {hit["price"] for hit in first["hits"]} == {"19.9"}
     assert skus(visitor.get(f"{V1}/search?q=linen&tag=Coat").json()) == ["SKU-1"]
     assert skus(visitor.get(f"{V1}/search?q=linen&price_from=20").json()) == []
     facets = {facet["name"]: facet["values"] for facet in visitor.get(f"{V1}/facets?q=linen").json()}

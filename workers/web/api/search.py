@@ -26,9 +26,9 @@ def search(
 
 
 @router.get("/facets")
-def facets(connection: Reading, chosen: Facets, q: Words = "") -> list[Facet]:
+def facets(connection: Reading, web: Here, chosen: Facets, q: Words = "") -> list[Facet]:
     """What a search for these words can be narrowed to, and how many products that shows."""
-    return list(catalog_search.facets(connection, q, chosen))
+    return list(catalog_search.facets(connection, q, chosen, meaning=web.meaning))
 
 
 @router.get("/similar/{sku:path}")

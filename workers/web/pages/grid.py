@@ -54,7 +54,7 @@ def grid(request: Request, web: Here, what: Annotated[Asked, Depends(asked)]) ->
         seen = query.embedded(web, what.box) if query else None
         with web.engine.connect() as connection:  # not before: the photo is looked at behind others
             page = _found(web, connection, what, seen)
-            facets = () if more else search.facets(connection, what.words, what.chosen)
+            facets = () if more else search.facets(connection, what.words, what.chosen, meaning=web.meaning)
     except (BadQuery, BadCursor, UnknownSku, UnknownModel, PhotoError) as error:
         trouble = error.sentence if isinstance(error, PhotoError) else str(error)
     if more and not trouble:
