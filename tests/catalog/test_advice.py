@@ -40,6 +40,8 @@ def written() -> set[str]:
                 and getattr(node.func, "id", getattr(node.func, "attr", "")) in CALLS
             ):
                 found |= {word for argument in node.args for word in words(argument)}
+            elif isinstance(node, ast.FunctionDef) and node.args.args and node.args.args[-1].arg == "code":
+                found |= {word for default in node.args.defaults for word in words(default)}
             elif isinstance(node, ast.FunctionDef) and node.name in FUNCTIONS:
                 found |= {
                     word for one in ast.walk(node) if isinstance(one, ast.Return) for word in words(one)

@@ -27,6 +27,7 @@ from models.errors import WeightsError
 from models.photo import Limits
 from models.predictor import Predictor
 from models.spec import ModelSpec, Preprocessing
+from tests.catalog.shop import add_product
 from workers import patience, pipeline
 from workers.fetching import Fetcher
 from workers.model_cache import HostUnfit, Loaded
@@ -175,6 +176,7 @@ def test_a_photo_that_fails_does_not_take_its_batch_down(bench: Bench) -> None:
     assert bench.states()[culprit] == {("retry", "inference_failed")}
     bench.pipeline().run([culprit])
     assert bench.states()[culprit] == {("quarantined", "inference_failed")}
+    add_product(bench.engine, "BLUE-1", [culprit])
     assert bench.value("SELECT count(*) FROM failures WHERE reason LIKE '%hates blue%'") == 1
 
 
