@@ -26,7 +26,7 @@ def hits(connection: sa.Connection, ranked: Sequence[Ranked], reasons: Reasons) 
 
 _SHOWN = sa.text(
     """
-    SELECT p.id AS product_id, p.sku, p.title, p.brand, p.category, p.price, p.currency,
+    SELECT p.id AS product_id, p.sku, p.title, p.brand, p.category, trim_scale(p.price) AS price, p.currency,
            main.image_id, main.object_key
     FROM products p
     LEFT JOIN LATERAL (

@@ -14,7 +14,7 @@ from workers.web.photos.colours import colour
 
 LabelMask = npt.NDArray[np.uint8]
 
-_TINT = 90  # of 255
+_TINT = 40  # of 255: the colours of the photo stay what they are
 _OUTLINE = 3  # pixels, odd
 _LARGEST_JPEG = 65_500  # pixels of a side
 
