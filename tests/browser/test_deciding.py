@@ -59,6 +59,20 @@ def test_the_review_goes_by_keys_and_takes_back(page: Page, shop: Shop) -> None:
     expect(page.get_by_role("dialog")).to_be_visible()
 
 
+def test_a_decision_that_does_not_arrive_comes_back(page: Page, shop: Shop) -> None:
+    page.goto("/review")
+    item = page.locator("[data-item]:visible")
+    sku, label = item.get_attribute("data-sku"), item.get_attribute("data-label")
+    page.route(
+        "**/review", lambda route: route.abort() if route.request.method == "POST" else route.continue_()
+    )
+    page.keyboard.press("r")
+    expect(page.locator("#toast")).to_contain_text("nothing was written")
+    expect(item).to_have_attribute("data-sku", str(sku))
+    expect(page.locator("[data-count]")).to_contain_text("0 decided")
+    assert said(shop, sku, label) is None
+
+
 def test_many_are_decided_at_once_and_taken_back(page: Page, shop: Shop) -> None:
     page.goto("/review?mode=many")
     form = page.locator("[data-many]").first
