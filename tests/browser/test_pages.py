@@ -133,6 +133,7 @@ def test_a_job_is_watched_until_it_is_over(page: Page, shop: Shop) -> None:
     expect(page.locator(".job-head")).to_contain_text("running")
     shop.system.drain()
     expect(page.locator(".job-head")).to_contain_text("finished")  # it was not loaded again
+    expect(page.locator(".outcome")).to_contain_text("6 of 6 items are done")
     assert page.locator("#job").get_attribute("hx-get") is None  # and asks no more
     page.goto("/jobs")
     expect(page.locator("tbody tr").first).to_contain_text("finished")
