@@ -65,6 +65,56 @@ TABLE: Final[tuple[tuple[tuple[str, ...], str], ...]] = (
 ADVICE: Final = {code: says for codes, says in TABLE for code in codes}
 """A sentence for each code that the view `failures` may show."""
 
+NAMES: Final = {
+    "missing_file": "The file is not there",
+    "not_a_file": "The path leads to no file",
+    "unreadable": "The file may not be read",
+    "empty_reference": "A photo without a name",
+    "outside_root": "A path outside the folders that are allowed",
+    "url_not_allowed": "An address in place of a file",
+    "empty_file": "The file is empty",
+    "not_an_image": "The file is no photo",
+    "format_refused": "A format that is not taken",
+    "corrupt": "The photo is damaged",
+    "truncated": "The photo ends too early",
+    "too_many_bytes": "The file is too large",
+    "too_many_pixels": "The photo has too many pixels",
+    "contradicting_product": "Rows of one product contradict each other",
+    "wrong_encoding": "The line is not UTF-8",
+    "malformed_row": "The line cannot be read",
+    "wrong_cell_count": "The line has too many or too few cells",
+    "control_characters": "Control characters in the line",
+    "wrong_type": "A value of the wrong type",
+    "too_long": "A value is too long",
+    "missing_sku": "The sku is missing",
+    "bad_sku": "The sku cannot be one",
+    "bad_price": "The price is no price",
+    "bad_currency": "The currency is none",
+    "bad_attributes": "The attributes cannot be read",
+    "too_many_photos": "Too many photos for one product",
+    "worker_lost": "The worker died over the photo",
+    "object_missing": "The stored photo is gone",
+    "object_failed": "The stored photo cannot be read",
+    "store_unavailable": "The object store did not answer",
+    "store_failed": "The object store turned a request down",
+    "out_of_memory": "There was too little memory",
+    "unusable_output": "The model answered with no numbers",
+    "model_failed": "The model failed",
+    "inference_failed": "The model failed on the photo",
+    "result_refused": "The database refused the result",
+    "training_failed": "Training failed",
+    "reprocess_failed": "Reprocessing failed",
+    "collect_failed": "Collecting failed",
+    "statistics_failed": "Statistics failed",
+    "export_failed": "The export failed",
+}
+"""What each code means, in words."""
+
+
+def name(code: str) -> str:
+    """What went wrong; for the code of another release, the code itself."""
+    return NAMES.get(code, code)
+
 
 def advice(code: str) -> str:
     """What a person does about it; for the code of another release, where to look."""

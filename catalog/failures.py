@@ -102,9 +102,32 @@ def newest(connection: sa.Connection, selection: Selection, limit: int) -> Mappi
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why a photo is in quarantine."""
+
+    image_id: int
+    code: str
+    reason: str
+
+
+def of_product(connection: sa.Connection, product_id: int) -> list[Fault]:
+    """For each of its photos the last one in quarantine, if any."""
+    return [Fault(*row) for row in connection.execute(_OF_PRODUCT, {"product": product_id})]
+
+
 def _frozen(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
+
+_OF_PRODUCT = sa.text(
+    """
+    SELECT DISTINCT ON (w.image_id) w.image_id, w.error_code, w.error_reason
+    FROM product_images pi JOIN work_items w ON w.image_id = pi.image_id
+    WHERE pi.product_id = :product AND w.state = 'quarantined'
+    ORDER BY w.image_id, w.finished_at DESC NULLS LAST
+    """
+)
 
 _CODES = sa.text(
     """

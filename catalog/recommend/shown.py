@@ -50,7 +50,8 @@ def look_up(connection: sa.Connection, product_ids: Iterable[int]) -> dict[int, 
 
 _SHOWN = sa.text(
     """
-    SELECT p.id, p.sku, p.title, p.brand, p.category, p.price, p.currency, coalesce(p.parent_sku, p.sku) AS family,
+    SELECT p.id, p.sku, p.title, p.brand, p.category, trim_scale(p.price) AS price, p.currency,
+           coalesce(p.parent_sku, p.sku) AS family,
            photo.id AS image_id, photo.object_key
     FROM products p LEFT JOIN LATERAL (
         SELECT i.id, i.object_key FROM product_images pi JOIN images i ON i.id = pi.image_id

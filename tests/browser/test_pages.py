@@ -97,10 +97,11 @@ def test_boxes_and_masks_lie_where_models_said(page: Page, shop: Shop) -> None:
         round((box["x"] - photo["x"]) / scale) for box in (line.bounding_box() for line in lines.all()) if box
     )
     assert all(abs(a - b) <= 3 for a, b in zip(drawn, sorted(left for left, *_ in boxes), strict=True))
+    expect(page.locator(".mask").first).to_be_hidden()  # the photo is clean at first
+    page.get_by_role("checkbox", name="Mask").check()
+    expect(page.locator(".mask").first).to_be_visible()
     assert painted(page) > 0.01
-    page.get_by_role("checkbox", name="product-mask").uncheck()
-    expect(page.locator(".mask").first).to_be_hidden()
-    page.get_by_role("checkbox", name="product-detector").uncheck()
+    page.get_by_role("checkbox", name="Boxes").uncheck()
     expect(lines.first).to_be_hidden()
     page.get_by_role("link", name="Cut-out").click()
     expect(page.locator(".photo.cut img")).to_be_visible()
@@ -132,9 +133,30 @@ def test_a_job_is_watched_until_it_is_over(page: Page, shop: Shop) -> None:
     expect(page.locator(".job-head")).to_contain_text("running")
     shop.system.drain()
     expect(page.locator(".job-head")).to_contain_text("finished")  # it was not loaded again
+    expect(page.locator(".outcome")).to_contain_text("6 of 6 items are done")
     assert page.locator("#job").get_attribute("hx-get") is None  # and asks no more
     page.goto("/jobs")
     expect(page.locator("tbody tr").first).to_contain_text("finished")
+
+
+def test_a_broken_photo_is_said_beside_the_products(page: Page, complaints: Complaints) -> None:
+    complaints.expected.add(422)
+    page.goto("/")
+    with page.expect_navigation():
+        page.locator("[data-photo]").set_input_files(
+            {"name": "photo.jpg", "mimeType": "image/jpeg", "buffer": b"no photo"}
+        )
+    expect(page.get_by_role("alert")).to_contain_text("cannot be searched by")
+    assert skus(page)
+
+
+def test_a_search_that_finds_nothing_keeps_its_filters_at_hand(page: Page) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto("/?tag=Bag&brand=Nobody")
+    expect(page.get_by_text("Filters · 2")).to_be_visible()
+    results = page.locator("#results").bounding_box()
+    assert results is not None
+    assert results["width"] > 300
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -171,6 +193,8 @@ def test_the_scheme_is_chosen_and_remembered(page: Page) -> None:
         ("/nowhere", 404, "nothing here"),
         ("/products/none", 404, "none"),
         ("/jobs/99999", 404, "no job 99999"),
+        ("/jobs/abc", 404, "nothing here"),
+        ("/products/DEMO-0001?photo=abc", 422, "must be a whole number"),
         ("/?price_from=cheap", 422, "must be a number"),
         ("/?photo=gone", 422, "choose it again"),
         ("/?after=zzz", 422, ""),

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from catalog.advice import ADVICE, TABLE, advice
+from catalog.advice import ADVICE, NAMES, TABLE, advice, name
 from catalog.jobs import WITHOUT_ITEMS
 from catalog.sources import CODES
 from models.errors import PhotoError
@@ -64,11 +64,12 @@ def test_every_code_has_advice() -> None:
         f"{kind}_failed" for kind in WITHOUT_ITEMS - {"retrain"}
     }
     photos = {kind.code for kind in subclasses(PhotoError)}
-    assert found | photos | set(CODES) | jobs == set(ADVICE)
+    assert found | photos | set(CODES) | jobs == set(ADVICE) == set(NAMES)
 
 
 def test_a_code_of_another_release_has_some_advice_too() -> None:
     assert "reason" in advice("who_knows")
+    assert name("who_knows") == "who_knows"
 
 
 def test_the_documentation_says_the_same() -> None:

@@ -25,7 +25,9 @@ async def reader(request: Request) -> Caller:
     """Whoever may look. Raises 401."""
     caller: Caller | None = request.scope["caller"]
     if caller is None:
-        raise HTTPException(401, "a key is needed: Authorization: Bearer KEY", {"www-authenticate": "Bearer"})
+        given = request.headers.get("authorization", "").lower().startswith("bearer ")
+        told = "this key is not known" if given else "a key is needed: Authorization: Bearer KEY"
+        raise HTTPException(401, told, {"www-authenticate": "Bearer"})
     return caller
 
 

@@ -15,7 +15,8 @@ from starlette.responses import Response
 
 from catalog import errors
 from models.errors import PhotoError
-from workers.web.problems import FieldProblem, respond
+from workers.web.invalid import told
+from workers.web.problems import FieldProblem, respond, wants_page
 
 log = structlog.get_logger("workers.web")
 
@@ -28,6 +29,7 @@ _NOT_THERE = (
 )
 _CONFLICT = (errors.JobInOtherState, errors.AlreadyServes, errors.JobCancelled)
 _AWAY = {"retry-after": "5"}
+_NOTHING = "there is nothing here"
 
 
 def register(app: FastAPI) -> None:
@@ -42,18 +44,20 @@ def register(app: FastAPI) -> None:
 
 def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, StarletteHTTPException)
-    detail = {404: "there is nothing here", 405: "this method is not for this address"}.get(error.status_code)
+    detail = {404: _NOTHING, 405: "this method is not for this address"}.get(error.status_code)
     own = isinstance(error, HTTPException) or detail is None
     told = str(error.detail) if own else str(detail)
     return respond(request, error.status_code, told, headers=dict(error.headers or {}))
 
 
 def _invalid(request: Request, error: Exception) -> Response:
-    """Which fields, and why; never what was in them."""
+    """Which fields, and why; never what was in them. An address that no page can have leads nowhere."""
     assert isinstance(error, RequestValidationError)
-    found = [FieldProblem(field=_place(one["loc"]), message=_said(one)) for one in error.errors()]
-    told = "; ".join(f"{one.field}: {one.message}" for one in found[:3])
-    return respond(request, 422, told, errors=found)
+    if wants_page(request) and any(one["loc"][0] == "path" for one in error.errors()):
+        return respond(request, 404, _NOTHING)
+    found = [FieldProblem(field=_place(one), message=told(one)) for one in error.errors()]
+    every = "; ".join(f"{one.field}: {one.message}" for one in found[:3])
+    return respond(request, 422, every, errors=found)
 
 
 def _catalog(request: Request, error: Exception) -> Response:
@@ -89,9 +93,6 @@ def _busy(request: Request, _: Exception) -> Response:
     return respond(request, 503, "too many requests are being answered; try again soon", headers=_AWAY)
 
 
-def _place(loc: tuple[int | str, ...]) -> str:
-    return ".".join(str(part) for part in loc[1:] or loc)
-
-
-def _said(error: dict[str, Any]) -> str:
-    return str(error["msg"]).removeprefix("Value error, ")
+def _place(error: dict[str, Any]) -> str:
+    loc = error["loc"]
+    return ".".join(map(str, loc[:1] if error["type"] == "json_invalid" else loc[1:] or loc))

@@ -12,6 +12,18 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 MEDIA_TYPE = "application/problem+json"
+TITLES = {
+    403: "Not with this key",
+    404: "Not found",
+    408: "That took too long",
+    409: "Not as things stand",
+    413: "Too large",
+    422: "That does not work",
+    429: "Too many requests",
+    500: "Something went wrong",
+    503: "Not just now",
+}
+"""Of pages, by status; programs get the phrases of HTTP."""
 
 
 class FieldProblem(BaseModel):
@@ -63,7 +75,7 @@ def respond(
         return JSONResponse(told, status, headers, media_type=MEDIA_TYPE)
     if status == 401 and request.url.path != "/login":
         return _to_login(request)
-    title = HTTPStatus(status).phrase
+    title = TITLES.get(status, HTTPStatus(status).phrase)
     page = request.app.state.web.templates.render(
         request, "error.html.j2", status, title=title, code=status, detail=detail
     )

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any, Final
 from urllib.parse import quote
 
-from catalog.advice import advice
+from catalog import advice
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 _SYMBOLS: Final = {"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥"}
@@ -66,7 +66,8 @@ FILTERS: Final[dict[str, Callable[..., Any]]] = {
     "duration": duration,
     "moment": moment,
     "tail": tail,
-    "advice": advice,
+    "advice": advice.advice,
+    "cause": advice.name,
 }
 GLOBALS: Final[dict[str, Callable[..., Any]]] = {
     "product_url": product_url,

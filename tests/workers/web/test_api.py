@@ -195,3 +195,26 @@ def test_a_photo_that_is_too_large_is_refused_as_it_comes(visit: Visit, shelf: S
     assert visitor.post(f"{V1}/search/photo", data={"left": "1"}).status_code == 422
     broken = {"content-type": "multipart/form-data; boundary=x"}
     assert visitor.post(f"{V1}/search/photo", content=b"--y\r\n", headers=broken).status_code in (400, 422)
+
+
+def test_a_parameter_that_there_is_not_is_refused_and_those_that_there_are_told(
+    visitor: TestClient, shelf: Shelf
+) -> None:
+    for path in ("search?colr=red", "failures?jobs=1", "products/SKU-0?x=1", "jobs?limit=5&limits=6"):
+        answer = visitor.get(f"{V1}/{path}")
+        assert answer.status_code == 422, path
+        assert "there is no such parameter" in answer.json()["detail"]
+    assert "colour" in visitor.get(f"{V1}/search?colr=red").json()["detail"]
+    assert visitor.get(f"{V1}/failures?job={shelf.job_id}&newest=1").status_code == 200
+    assert visitor.get("/?colr=red", headers={"accept": "text/html"}).status_code == 200
+
+
+def test_a_body_that_is_no_json_is_told_in_words(visitor: TestClient) -> None:
+    answer = visitor.post(f"{V1}/decisions", content=b"{", headers={"content-type": "application/json"})
+    assert answer.status_code == 422
+    assert answer.json()["detail"].startswith("body: is no valid JSON")
+
+
+def test_prices_are_written_alike_everywhere(visitor: TestClient, shelf: Shelf) -> None:
+    hit = visitor.get(f"{V1}/search?q=linen").json()["hits"][0]
+    assert hit["price"] == visitor.get(f"{V1}/products/{hit['sku']}").json()["price"] == "19.9"

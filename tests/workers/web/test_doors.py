@@ -51,6 +51,8 @@ def test_keys_open_what_their_role_is_for(visit: Visit) -> None:
     for wrong in ("Bearer tm_x", "Bearer ", "Basic eDp5", "Bearer \xe9", "x"):
         presented = {"authorization": wrong.encode("latin-1")}
         assert visitor.get("/api/v1/models", headers=presented).status_code == 401
+    unknown = visitor.get("/api/v1/models", headers={"authorization": "Bearer tm_x"})
+    assert unknown.json()["detail"] == "this key is not known"
     assert visitor.get("/api/v1/models", headers=reads).status_code == 200
     assert visitor.post("/api/v1/jobs/1/pause", headers=reads).status_code == 403
     assert visitor.post("/api/v1/jobs/1/pause", headers=writes).status_code == 404

@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from catalog.search.hits import Chosen
-from tests.catalog.shop import add_images, add_product, rows
+from tests.catalog.shop import add_images, add_product, add_version, rows
 from tests.workers.web.conftest import Visit, made_key
 from tests.workers.web.shelf import fill
 from workers.runtime import Runtime
@@ -152,3 +152,33 @@ def test_a_broken_photo_to_search_by_is_refused_with_its_reason(visitor: TestCli
     answer = visitor.post("/by-photo", files={"file": ("photo.jpg", b"no photo")}, headers=HTML)
     assert answer.status_code == 422
     assert "image" in answer.text
+
+
+def test_what_cannot_be_read_is_said_beside_the_products(visitor: TestClient, engine: sa.Engine) -> None:
+    add_product(engine, "SKU-1", add_images(engine, 1))
+    for query, says in (
+        ("price_from=cheap", "must be a number"),
+        ("price_to=-1", "must be a number"),
+    ):
+        page = visitor.get(f"/?{query}", headers=HTML)
+        assert page.status_code == 422
+        assert says in page.text
+        assert product_url("SKU-1") in page.text
+    assert "no less than" in visitor.get("/?price_from=50&price_to=20", headers=HTML).text
+    page = visitor.get("/jobs/abc", headers=HTML)
+    assert (page.status_code, "parse" in page.text) == (404, False)
+
+
+def test_a_product_says_why_its_photo_is_not_there(visitor: TestClient, runtime: Runtime) -> None:
+    fill(runtime)
+    page = visitor.get("/products/SKU-0", headers=HTML).text
+    assert "The photo ends too early." in page
+    assert "/failures?code=truncated" in page
+    assert "ends too early" not in visitor.get("/products/SKU-1", headers=HTML).text
+
+
+def test_versions_are_compared_where_there_are_two(visitor: TestClient, engine: sa.Engine) -> None:
+    add_version(engine)
+    assert "Compare two versions" not in visitor.get("/models", headers=HTML).text
+    add_version(engine, version=2)
+    assert "Compare two versions" in visitor.get("/models", headers=HTML).text

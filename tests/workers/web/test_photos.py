@@ -85,6 +85,9 @@ def test_a_mask_lies_over_its_photo_a_colour_a_label(visitor: TestClient, pictur
     first = pictures[0]
     for model in ("mask", "mask@1"):
         overlay = seen(visitor.get(f"/masks/{first.id}/{model}").content)
+        times = len(overlay) // len(first.mask)  # so that the outline is thin
+        assert times > 1
+        overlay = overlay[::times, ::times]
         assert overlay.shape == (*first.mask.shape, 4)
         np.testing.assert_array_equal(overlay[..., 3] > 0, first.mask > 0)
         for number in (1, 2):

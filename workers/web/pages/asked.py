@@ -7,7 +7,6 @@ from decimal import Decimal, InvalidOperation
 from typing import Final
 from urllib.parse import urlencode
 
-from catalog.errors import BadQuery
 from catalog.search.hits import Chosen
 from workers.web.deps import Plain, Several, Short
 
@@ -27,7 +26,10 @@ Box = tuple[int, int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Immutable; its methods give what else may be asked from here. `after` is the cursor of a page."""
+    """Immutable; its methods give what else may be asked from here. `after` is the cursor of a page.
+
+    `trouble` says what of it was left aside, because it could not be read.
+    """
 
     words: str = ""
     chosen: Chosen = field(default_factory=Chosen)
@@ -35,6 +37,7 @@ class Asked:
     box: Box | None = None
     like: str = ""
     after: str | None = None
+    trouble: str = ""
 
     @property
     def url(self) -> str:
@@ -103,43 +106,47 @@ def asked(
     bottom: Short = "",
     after: Plain | None = None,
 ) -> Asked:
-    """From an address, as FastAPI reads it. Raises BadQuery."""
+    """From an address, as FastAPI reads it."""
+    (low, low_trouble), (high, high_trouble) = _price("from", price_from), _price("up to", price_to)
+    box, box_trouble = _box(left, top, right, bottom) if photo else (None, "")
+    if low is not None and high is not None and low > high:
+        high, high_trouble = None, f"the price up to must be no less than the price from, {low}"
     chosen = Chosen(
         categories=_each(category),
         tags=_each(tag),
         brands=_each(brand),
         colours=_each(colour),
         backgrounds=_each(background),
-        price_from=_price("from", price_from),
-        price_to=_price("up to", price_to),
+        price_from=low,
+        price_to=high,
     )
-    box = _box(left, top, right, bottom) if photo else None
-    return Asked(q.strip(), chosen, photo, box, like, after or None)
+    trouble = low_trouble or high_trouble or box_trouble
+    return Asked(q.strip(), chosen, photo, box, like, after or None, trouble)
 
 
 def _each(values: list[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(value for value in values if value))
 
 
-def _price(which: str, text: str) -> Decimal | None:
+def _price(which: str, text: str) -> tuple[Decimal | None, str]:
     if not text.strip():
-        return None
+        return None, ""
     try:
         price = Decimal(text.strip().replace(",", "."))
     except InvalidOperation:
         price = Decimal("NaN")
     if not price.is_finite() or not 0 <= price < 10**10:
-        raise BadQuery(f"the price {which} must be a number, such as 19.90")
-    return price
+        return None, f"the price {which} must be a number, such as 19.90"
+    return price, ""
 
 
-def _box(*sides: str) -> Box | None:
+def _box(*sides: str) -> tuple[Box | None, str]:
     if not any(sides):
-        return None
+        return None, ""
     try:
         left, top, right, bottom = (int(side) for side in sides)
     except ValueError:
-        raise BadQuery("a box has four whole numbers: left, top, right and bottom, in pixels") from None
+        return None, "a box has four whole numbers: left, top, right and bottom, in pixels"
     if not (0 <= left < right <= 100_000 and 0 <= top < bottom <= 100_000):
-        raise BadQuery("a box's right must be beyond its left, and its bottom below its top, in the photo")
-    return left, top, right, bottom
+        return None, "a box's right must be beyond its left, and its bottom below its top, in the photo"
+    return (left, top, right, bottom), ""

@@ -6,17 +6,16 @@ import re
 import secrets
 from dataclasses import dataclass
 from io import BytesIO
-from typing import Annotated
 
-from fastapi import APIRouter, File, HTTPException, UploadFile
+from fastapi import APIRouter, HTTPException
 from PIL import Image
 from redis.exceptions import RedisError
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from catalog.errors import BadQuery
 from catalog.search.meaning import Vector
 from models import predictions
-from workers.web.deps import Here, Reader
+from workers.web.deps import Here
 from workers.web.keys import Caller
 from workers.web.pages.asked import Box
 from workers.web.photos.making import thumbnail
@@ -53,19 +52,6 @@ class Query:
         return web.seeing.embed_photo(self.data, box and predictions.Box(*box))
 
 
-@router.post("/by-photo")
-def take(web: Here, caller: Reader, file: Annotated[UploadFile, File()]) -> Response:
-    """Keep the photo for a while, and lead to what looks like it. Raises PhotoError."""
-    with web.pictures.decoding:
-        data = thumbnail(file.file.read(), SIDE, web.runtime.limits)
-    token = secrets.token_urlsafe(16)
-    try:
-        _keep(web, caller, token, data)
-    except RedisError:
-        raise HTTPException(503, "photos to search by cannot be kept just now; try again soon") from None
-    return RedirectResponse(f"/?photo={token}", 303)
-
-
 @router.get("/by-photo/{token}")
 def show(web: Here, token: str) -> Response:
     """The photo itself."""
@@ -75,6 +61,18 @@ def show(web: Here, token: str) -> Response:
         "content-security-policy": "default-src 'none'; sandbox",
     }
     return Response(found.data, headers=headers, media_type="image/webp")
+
+
+def take(web: Web, caller: Caller, data: bytes) -> str:
+    """Keep the photo for a while; its name. Raises PhotoError."""
+    with web.pictures.decoding:
+        small = thumbnail(data, SIDE, web.runtime.limits)
+    token = secrets.token_urlsafe(16)
+    try:
+        _keep(web, caller, token, small)
+    except RedisError:
+        raise HTTPException(503, "photos to search by cannot be kept just now; try again soon") from None
+    return token
 
 
 def looked_at(web: Web, token: str) -> Query:

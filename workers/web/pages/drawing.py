@@ -13,15 +13,17 @@ SMALL = 200
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """What a model said of a photo, shown or not."""
+    """What a model said of a photo; `shown` at first, or not. `count` is of boxes."""
 
     model: str
-    text: str
+    name: str
+    count: int | None
+    shown: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """`masks` are the models that have one."""
+    """`masks` are the models that have one. Without `layers` all of it is shown."""
 
     image_id: int
     width: int
@@ -32,6 +34,11 @@ class Drawing:
     layers: tuple[Layer, ...]
 
     @property
+    def hidden(self) -> frozenset[str]:
+        """Models whose layer is not shown at first: a mask changes the colours below it."""
+        return frozenset(layer.model for layer in self.layers if not layer.shown)
+
+    @property
     def small(self) -> bool:
         return self.width < SMALL
 
@@ -40,6 +47,11 @@ def drawing(photo: Photo, alt: str) -> Drawing:
     """All of a photo's layers, masks first."""
     masks = tuple(dict.fromkeys(segment.model for segment in photo.segments))
     boxes = Counter(box.model for box in photo.boxes)
-    layers = [Layer(model, "mask") for model in masks]
-    layers += [Layer(model, f"{count} {'box' if count == 1 else 'boxes'}") for model, count in boxes.items()]
+    layers = [Layer(model, _name("Mask", model, len(masks)), None, False) for model in masks]
+    layers += [Layer(model, _name("Boxes", model, len(boxes)), count, True) for model, count in boxes.items()]
     return Drawing(photo.image_id, photo.width, photo.height, alt, photo.boxes, masks, tuple(layers))
+
+
+def _name(kind: str, model: str, several: int) -> str:
+    """The model is named where there are several of a kind."""
+    return f"{kind}, {model}" if several > 1 else kind

@@ -7,17 +7,18 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
 import sqlalchemy as sa
-from fastapi import APIRouter, Depends, Request
-from starlette.responses import Response
+from fastapi import APIRouter, Depends, File, Request, UploadFile
+from starlette.responses import RedirectResponse, Response
 
 from catalog import search
 from catalog.errors import BadCursor, BadQuery, UnknownModel, UnknownSku
 from catalog.search.hits import Facet, Page
 from models.errors import PhotoError
 from models.facts.palette import PALETTE
-from workers.web.deps import Here
+from workers.web.deps import Here, Reader
 from workers.web.pages.asked import FACETS, PRICES, Asked, asked
-from workers.web.pages.by_photo import Seen, looked_at
+from workers.web.pages.by_photo import Seen, looked_at, take
+from workers.web.problems import wants_page
 from workers.web.state import Web
 
 router = APIRouter()
@@ -46,7 +47,23 @@ class Chip:
 @router.get("/")
 def grid(request: Request, web: Here, what: Annotated[Asked, Depends(asked)]) -> Response:
     """A page of products; for htmx that asks for more, tiles alone."""
-    query, trouble, page = None, "", Page((), None)
+    return _shown(request, web, what)
+
+
+@router.post("/by-photo")
+def by_photo(request: Request, web: Here, caller: Reader, file: Annotated[UploadFile, File()]) -> Response:
+    """Lead to what looks like a photo; what is none is said beside all products. Raises PhotoError for programs."""
+    try:
+        token = take(web, caller, file.file.read())
+    except PhotoError as error:
+        if not wants_page(request):
+            raise
+        return _shown(request, web, Asked(trouble=f"this photo cannot be searched by: {error.sentence}"))
+    return RedirectResponse(f"/?photo={token}", 303)
+
+
+def _shown(request: Request, web: Web, what: Asked) -> Response:
+    query, trouble, page = None, what.trouble, Page((), None)
     facets: tuple[Facet, ...] = ()
     more = what.after is not None and "hx-request" in request.headers
     try:
@@ -72,7 +89,7 @@ def grid(request: Request, web: Here, what: Annotated[Asked, Depends(asked)]) ->
         unfolded=UNFOLDED,
         chips=list(_chips(what)),
         heading=_heading(what),
-        nothing_at_all=not what.pairs() and not page.hits,
+        nothing_at_all=not what.pairs() and not trouble and not page.hits,
     )
 
 

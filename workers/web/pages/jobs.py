@@ -16,6 +16,7 @@ from catalog.jobs import WITHOUT_ITEMS, Progress
 from workers import holding
 from workers.web.deps import Here, Number, Reading, writer
 from workers.web.state import Web
+from workers.web.wording import duration
 
 router = APIRouter()
 
@@ -57,9 +58,24 @@ def _shown(request: Request, web: Web, connection: sa.Connection, number: int, t
         "job.html.j2",
         job=found,
         codes=catalog_jobs.failure_codes(connection, number),
+        outcome=_outcome(found),
         actions=[(action, _TEXTS[action]) for action in _TEXTS if _fits(found, action)],
         trouble=trouble,
     )
+
+
+def _outcome(found: Progress) -> str:
+    """What came of a job that is over; empty while it goes on."""
+    if found.state not in ("finished", "cancelled"):
+        return ""
+    if found.kind in WITHOUT_ITEMS:
+        return f"It is {found.state}."
+    if not found.items:
+        return "It had nothing to look at: no photo was new, or all had been seen by these models."
+    took = (found.last_finished_at or found.created_at) - found.created_at
+    failed = f", {found.quarantined:,} failed" if found.quarantined else ""
+    given_up = f", {found.cancelled:,} were given up" if found.cancelled else ""
+    return f"{found.done:,} of {found.items:,} items are done{failed}{given_up}, in {duration(took.total_seconds())}."
 
 
 def _fits(found: Progress, action: Action) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Query, Request
@@ -41,7 +42,7 @@ def diff(request: Request, web: Here, connection: Reading, old: Key = "", new: K
         compared = compare(connection, (old, new), Filter(), EXAMPLES)
     except (NotComparable, UnknownModel) as error:
         status = 404 if isinstance(error, UnknownModel) else 409
-        names = {"old": old, "new": new, "trouble": str(error), "versions": versions.every(connection)}
+        names = {**_offered(versions.every(connection)), "old": old, "new": new, "trouble": str(error)}
         return web.templates.render(request, "diff.html.j2", status, **names)
     finally:
         web.comparing.release()
@@ -61,11 +62,16 @@ def diff(request: Request, web: Here, connection: Reading, old: Key = "", new: K
 
 
 def _offered(every: list[Version]) -> dict[str, Any]:
-    """All versions, which serve, and two that can be compared: what serves, and the newest beside it."""
+    """All versions, which serve, and those with another to compare with, two of them chosen.
+
+    Those two are what serves, and the newest beside it.
+    """
     serving = {one.name: one.key for one in every if one.state == "serving"}
-    others = [one for one in every if one.state != "serving" and one.name in serving]
+    several = Counter(one.name for one in every)
+    comparable = [one for one in every if several[one.name] > 1]
+    others = [one for one in comparable if one.state != "serving" and one.name in serving]
     old, new = (serving[others[-1].name], others[-1].key) if others else ("", "")
-    return {"versions": every, "serving": serving, "old": old, "new": new}
+    return {"versions": every, "serving": serving, "comparable": comparable, "old": old, "new": new}
 
 
 def _details(compared: Compared) -> dict[str, Any]:

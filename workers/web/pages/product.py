@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, HTTPException, Query, Request
 from starlette.responses import Response
 
-from catalog import doubts, recommend, search, showing
+from catalog import doubts, failures, recommend, search, showing
 from catalog.search.hits import Chosen
 from catalog.showing import Photo, Product
 from workers.web.deps import Here, Reading, Sku
@@ -31,12 +31,14 @@ def product(
     """The page of a product; of its photos `photo` is in hand, else the first."""
     found = showing.product(connection, sku)
     shown = _in_hand(found, photo)
+    faults = {one.image_id: one for one in failures.of_product(connection, found.product_id)}
     return web.templates.render(
         request,
         "product.html.j2",
         product=found,
         photos=found.photos,
         photo=drawing(shown, _alt(found)) if shown else None,
+        fault=faults.get(shown.image_id) if shown else None,
         facts=shown.facts if shown else None,
         cut=view == "cutout" and bool(shown and shown.segments),
         tags=found.tags,

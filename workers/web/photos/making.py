@@ -14,8 +14,8 @@ from workers.web.photos.colours import colour
 
 LabelMask = npt.NDArray[np.uint8]
 
-_TINT = 90  # of 255
-_OUTLINE = 3  # pixels, odd
+_TINT = 40  # of 255: the colours of the photo stay what they are
+_OUTLINE = 5  # pixels, odd
 _LARGEST_JPEG = 65_500  # pixels of a side
 
 
@@ -40,8 +40,11 @@ def cutout(data: bytes, mask: LabelMask, side: int, limits: Limits) -> bytes:
 
 
 def overlay(mask: LabelMask, side: int) -> bytes:
-    """A PNG to lay over the photo: each label a tint with an outline in its `colour`, all else clear."""
-    labels = np.asarray(_shrunk(Image.fromarray(mask), side, Image.Resampling.NEAREST))
+    """A PNG to lay over the photo: each label outlined in its `colour` and faintly tinted, all else clear.
+
+    Its longer side is `side`, or the largest multiple of the mask's that fits.
+    """
+    labels = np.asarray(_shrunk(_enlarged(Image.fromarray(mask), side), side, Image.Resampling.NEAREST))
     picture = np.zeros((*labels.shape, 4), np.uint8)
     for number in np.unique(labels[labels > 0]):
         cover = Image.fromarray((labels == number).astype(np.uint8) * 255)
@@ -79,6 +82,12 @@ def _shrunk(picture: Image.Image, side: int, how: Image.Resampling) -> Image.Ima
         return picture
     size = (max(1, round(picture.width * factor)), max(1, round(picture.height * factor)))
     return picture.resize(size, how)
+
+
+def _enlarged(mask: Image.Image, side: int) -> Image.Image:
+    """By a whole number, so that the outline of a small mask is thin and its edge stays where it is."""
+    factor = max(1, side // max(mask.size))
+    return mask.resize((mask.width * factor, mask.height * factor), Image.Resampling.NEAREST)
 
 
 def _webp(picture: Image.Image, quality: int) -> bytes:

@@ -21,6 +21,19 @@ document.addEventListener("click", (event) => {
   }
 }, true);
 
+// A command is copied as it stands; where the browser forbids that, it is selected.
+document.addEventListener("click", async (event) => {
+  const command = event.target.closest("[data-copy]")?.previousElementSibling;
+  if (!command) return;
+  try {
+    await navigator.clipboard.writeText(command.textContent);
+    say("Copied.");
+  } catch {
+    getSelection().selectAllChildren(command);
+    say("Selected: copy it with the keyboard.");
+  }
+});
+
 // Facets stand open beside the products, and are a drawer where there is no room for that.
 const drawer = document.querySelector("[data-facets]");
 if (drawer && matchMedia("(max-width: 900px)").matches) drawer.open = false;
