@@ -38,7 +38,9 @@ def test_products_are_the_sample_dark_on_white_at_their_own_size(catalog: tuple[
     assert list(answers.types.values()) == [LABELS[label] for label in sample.labels[:30]]
 
 
-def test_the_manifest_names_every_photo_and_no_title_tells_the_product_type(catalog: tuple[Path, Answers]) -> None:
+def test_the_manifest_names_every_photo_and_no_title_tells_the_product_type(
+    catalog: tuple[Path, Answers],
+) -> None:
     folder, _ = catalog
     found = rows(folder)
     photos = [row[name] for row in found for name in ("photo_1", "photo_2", "photo_3") if row[name]]

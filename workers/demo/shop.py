@@ -1,5 +1,7 @@
-"""The invented shop of the demo: brands, titles, prices and categories. Nothing in a title tells what the product is; the
-category does, as in any feed, and of a few products it is wrong."""
+"""The invented shop of the demo: brands, titles, prices, categories. Nothing in a title tells what the product is.
+
+Its category does, as in any feed, and of a few products it is wrong.
+"""
 
 from __future__ import annotations
 
