@@ -21,7 +21,7 @@ def goes_with(connection: sa.Connection, sku: str, *, size: int = 12) -> tuple[H
     """Up to `size` products of other categories, the best first; where few were taken together with this one, what is
     popular in the categories that go with its own. Never a variant of it. Raises UnknownSku.
 
-    All variants of a product speak for it. A product without a category goes with any: with what is popular, if need be.
+    All variants of a product speak for it. A product without a category goes with any, and with what is popular.
     """
     product = _find(connection, sku)
     pairs = connection.execute(_PAIRS, {"family": product.family, "category": product.category})

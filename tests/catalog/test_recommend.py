@@ -207,7 +207,8 @@ def test_it_is_said_why_nothing_goes_with_a_product(bazaar: Bazaar) -> None:
     assert "shoppers refresh" in reason()
     bazaar.refresh()
     assert reason() == (
-        "fewer than two shoppers took sock with one same product of another category, and no category goes with Socks"
+        "fewer than two shoppers took sock with one same product of another category, "
+        "and no category goes with Socks"
     )
 
 
@@ -223,7 +224,7 @@ def test_what_has_no_photo_to_show_is_not_recommended(bazaar: Bazaar) -> None:
     plan(bazaar.engine, first, bazaar.tagger)
     execute(
         bazaar.engine,
-        "UPDATE work_items SET state = 'quarantined', error_code = 'truncated', finished_at = now()",
+        "UPDATE work_items SET state = 'quarantined', error_code = 'truncated', error_reason = 'cut', finished_at = now()",
     )
     hits = {hit.sku: hit.image_id for hit in shown(bazaar, "a stranger")}
     assert hits.keys() == {"whole", "half"}

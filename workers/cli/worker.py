@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from workers.embedded.errors import ServiceError
+from workers.cli.console import err
+from workers.embedded.errors import ServiceAway
 from workers.health import probe
 from workers.runtime import Runtime
 from workers.settings import settings
@@ -56,11 +57,14 @@ def worker(
         "--without-mingle",
     ]
     app.worker_main([*arguments, f"--hostname={name or 'tagmill'}@%h"])
+    if drain and err.is_terminal and not Runtime(settings()).ledger.has_open_items():
+        err.print("all is done")
 
 
 def _check_services() -> None:
-    """A worker that stays waits for its services; one that is to end must not wait for ever. Raises ServiceError."""
-    down = [service for service in probe(Runtime(settings())) if not service.ok]
+    """A worker that stays waits for its services; one that is to end must not wait for ever. Raises ServiceAway."""
+    down = [service.name for service in probe(Runtime(settings())) if not service.ok]
     if down:
-        answers = "; ".join(f"{service.name}: {service.detail}" for service in down)
-        raise ServiceError(f"nothing was drained, services do not answer: {answers}. Run `tagmill up`.")
+        raise ServiceAway(
+            f"nothing was drained, no answer from {', '.join(down)}. Run `tagmill up`; `tagmill doctor` says why."
+        )
