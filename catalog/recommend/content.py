@@ -12,6 +12,8 @@ from catalog.recommend.history import Interest, Seed
 
 NEAREST, MOST = 50, 1000
 """Photos next to each interest, beside those of its own products, which lie nearest; at most what an index gives."""
+SHARING = 50
+"""Products that are told of one photo: thousands may show one that says that there is none yet."""
 
 
 def alike(connection: sa.Connection, interests: Sequence[Interest], known: Sequence[int]) -> list[list[int]]:
@@ -35,7 +37,7 @@ def alike(connection: sa.Connection, interests: Sequence[Interest], known: Seque
 
 
 def _query(version_id: int, width: int, nearest: int) -> sa.TextClause:
-    return sa.text(_ALIKE.format(version_id=version_id, width=width, nearest=nearest))
+    return sa.text(_ALIKE.format(version_id=version_id, width=width, nearest=nearest, sharing=SHARING))
 
 
 def tagged(connection: sa.Connection, seeds: Sequence[Seed], candidates: Sequence[int]) -> list[int]:
@@ -97,9 +99,12 @@ _ALIKE = """
             WHERE e.model_version_id = {version_id}
             ORDER BY e.embedding::halfvec({width}) <=> i.centre LIMIT {nearest}
         ) near
-        JOIN product_images pi ON pi.image_id = near.image_id
-        WHERE pi.product_id <> ALL(CAST(:known AS bigint[])) AND near.distance < 1
-        ORDER BY pi.product_id, near.distance, i.number
+        CROSS JOIN LATERAL (
+            SELECT shown.product_id FROM product_images shown
+            WHERE shown.image_id = near.image_id AND shown.product_id <> ALL(CAST(:known AS bigint[]))
+            ORDER BY shown.product_id LIMIT {sharing}
+        ) pi
+        WHERE near.distance < 1 ORDER BY pi.product_id, near.distance, i.number
     )
     SELECT number, product_id FROM found ORDER BY distance, product_id
 """

@@ -65,7 +65,7 @@ _SUREST = """
      ORDER BY c.score DESC, c.image_id LIMIT :step)
 """
 
-# A photo may show several products, or none by now.
+# A photo may show several products, as one that says that there is no photo yet shows thousands, or none by now.
 _PHOTOS = f"""
     WITH {_CUT}, photo AS (
         SELECT DISTINCT one.rank, one.image_id AS number, cut.label FROM cut CROSS JOIN LATERAL ({{side}}) one
@@ -73,7 +73,7 @@ _PHOTOS = f"""
     SELECT photo.rank, photo.number, photo.label, coalesce(pi.product_id, 0) AS product_id
     FROM photo LEFT JOIN product_images pi ON pi.image_id = photo.number
     WHERE (photo.rank, photo.number, photo.label, coalesce(pi.product_id, 0)) > (:rank, :number, :label, :product_id)
-    ORDER BY 1, 2, 3, 4
+    ORDER BY 1, 2, 3, 4 LIMIT :step
 """
 
 # Numbers are negative, so that the newest product comes first.

@@ -12,6 +12,7 @@ from catalog import locks
 from catalog.errors import BadShopper, UnknownSku
 from catalog.interactions import forget
 from catalog.recommend import content, for_shopper, goes_with, knows, refresh, refreshing, why_nothing
+from catalog.recommend.history import history, interests
 from catalog.search.hits import Hit
 from tests.catalog.bazaar import Bazaar
 from tests.catalog.shop import add_product, execute, plan, rows
@@ -66,6 +67,18 @@ def test_a_product_of_many_photos_does_not_hide_what_is_like_it(bazaar: Bazaar) 
     bazaar.product("red-2", "Dresses", 0.9, 0.1, 0)
     bazaar.does("anna", "view red-1")
     assert shown(bazaar, "anna")[0].reasons == ("because you looked at red-1",)
+
+
+def test_a_photo_that_very_many_products_show_names_some_of_them(bazaar: Bazaar) -> None:
+    bazaar.product("none-0", "Dresses", 1, 0, 0)
+    ((photo,),) = rows(bazaar.engine, "SELECT image_id FROM product_images")
+    for number in range(1, content.SHARING + 10):
+        add_product(bazaar.engine, f"none-{number}", [photo])
+    bazaar.does("anna", "view none-0")
+    with bazaar.engine.connect() as connection:
+        seeds = history(connection, "anna")
+        (found,) = content.alike(connection, interests(seeds), [seed.product_id for seed in seeds])
+    assert len(found) == content.SHARING
 
 
 def test_each_taste_has_its_share(bazaar: Bazaar) -> None:
@@ -224,7 +237,7 @@ def test_what_has_no_photo_to_show_is_not_recommended(bazaar: Bazaar) -> None:
     plan(bazaar.engine, first, bazaar.tagger)
     execute(
         bazaar.engine,
-        "UPDATE work_items SET state = 'quarantined', error_code = 'truncated', error_reason = 'cut', finished_at = now()",
+        "UPDATE work_items SET state = 'quarantined', finished_at = now(), error_code = 'x', error_reason = 'x'",
     )
     hits = {hit.sku: hit.image_id for hit in shown(bazaar, "a stranger")}
     assert hits.keys() == {"whole", "half"}

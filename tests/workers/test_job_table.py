@@ -65,5 +65,5 @@ def test_why_a_job_failed_stands_below_the_table() -> None:
 
 
 def test_of_a_finished_job_no_time_is_left() -> None:
-    lines = drawn(jobs_table([progress(state="finished", done=5, ended_at=NOW)]), 80)
+    lines = drawn(jobs_table([progress(state="finished", done=5)]), 80)
     assert lines[1].split()[-1] == "–"

@@ -78,13 +78,6 @@ def test_another_label_of_the_same_classifier_is_pointed_out(shop: Reviewed) -> 
     assert "as well" not in told
 
 
-def test_misspelt_labels_are_pointed_out(shop: Reviewed, tmp_path: Path) -> None:
-    file = tmp_path / "labels.csv"
-    file.write_text("sku,label\na,Dresz\nb,Dress\n")
-    assert "check the spelling: Dresz" in run("label", "import", str(file), "--author", "anna")
-    assert "spelling" not in run("label", "import", str(file), "--author", "anna")
-
-
 def test_why_is_told(shop: Reviewed) -> None:
     assert "Shown: product-type@1 gives Dress 0.900" in run("why", "a", "Dress")
     assert read("why", "a", "Bag")["shown"] is False

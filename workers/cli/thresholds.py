@@ -45,7 +45,7 @@ def list_(as_json: JsonFlag = False) -> None:
         label, when = escape(one.label) or "[dim]all others[/dim]", f"{one.updated_at:%Y-%m-%d %H:%M}"
         made.add_row(escape(one.model), label, f"{one.threshold:.3f}", when, fitted)
     if not found:
-        out.print("no threshold is set: each label of each model counts from 0.5")
+        out.print("no threshold is set: each label counts from 0.5, of whatever model")
         return
     for model in sorted({one.model for one in found} - {one.model for one in found if not one.label}):
         made.add_row(escape(model), "[dim]all others[/dim]", "0.500", "default", "–")

@@ -6,7 +6,8 @@ import pytest
 import sqlalchemy as sa
 
 from catalog.errors import BadCursor
-from catalog.review import Decision, Kind, ReviewItem, decide, dismiss, queue
+from catalog.review import Decision, Kind, ReviewItem, decide, dismiss, pages, queue
+from catalog.review.walks import BEGINNINGS
 from tests.catalog.reviewed import LABELS, Reviewed
 from tests.catalog.shop import add_product, add_version, execute
 
@@ -63,6 +64,17 @@ def test_equal_scores_and_shared_photos_are_walked_past(shop: Reviewed) -> None:
         add_product(shop.engine, f"twin {n}", photos[:1])
     found = [item.sku for item in walk(shop, Kind.UNCERTAIN)]
     assert sorted(found) == sorted([*(f"sku {n}" for n in range(8)), *(f"twin {n}" for n in range(4))])
+
+
+@pytest.mark.parametrize("kind", [Kind.UNCERTAIN, Kind.MISMATCH])
+def test_a_photo_of_many_products_takes_many_looks(shop: Reviewed, kind: Kind) -> None:
+    (photo,) = shop.product("sku 0", {"Dress": 0.55}, category="Shoe")
+    for n in range(1, 8):
+        add_product(shop.engine, f"sku {n}", [photo])
+    execute(shop.engine, "UPDATE products SET category = 'Shoe'")
+    with shop.engine.connect() as connection:
+        assert len(pages._candidates(connection, kind, BEGINNINGS[kind])) == pages.STEP
+    assert [item.sku for item in walk(shop, kind)] == [f"sku {n}" for n in range(8)]
 
 
 def test_a_label_that_was_turned_down_makes_way_for_the_next(shop: Reviewed) -> None:
