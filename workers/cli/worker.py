@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import Annotated
 
 import typer
@@ -56,9 +57,10 @@ def worker(
         "--without-gossip",
         "--without-mingle",
     ]
+    watched, said_to = err.is_terminal, sys.stderr  # Celery puts a log in its place
     app.worker_main([*arguments, f"--hostname={name or 'tagmill'}@%h"])
-    if drain and err.is_terminal and not Runtime(settings()).ledger.has_open_items():
-        err.print("all is done")
+    if drain and watched and not Runtime(settings()).ledger.has_open_items():
+        print("all is done", file=said_to)
 
 
 def _check_services() -> None:
