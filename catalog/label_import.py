@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from itertools import islice
@@ -20,16 +20,17 @@ BATCH_ROWS = 1_000
 
 @dataclass
 class Imported:
-    """What an import did. `same` rows said what was known before."""
+    """What an import did. `same` rows said what was known before; `new_labels` no model gives and nobody had used."""
 
     rows: int = 0
     new: int = 0
     changed: int = 0
     same: int = 0
     refused: Counter[str] = field(default_factory=Counter)
+    new_labels: set[str] = field(default_factory=set)
 
     def as_dict(self) -> dict[str, Any]:
-        return {**asdict(self), "refused": dict(self.refused)}
+        return {**asdict(self), "refused": dict(self.refused), "new_labels": sorted(self.new_labels)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,8 @@ def _take(engine: sa.Engine, batch: Sequence[Told | RowError], author: str, done
     with engine.begin() as connection:
         known = set(connection.scalars(_KNOWN, {"skus": [row.sku for row in told]}))
         good = [row for row in told if row.sku in known]
+        labels = {row.label for row in good}
+        done.new_labels |= labels - known_labels(connection, labels)
         fresh = upsert(connection, {(row.sku, row.label): row.accepted for row in good}, author)
     done.new += sum(fresh)
     done.changed += len(fresh) - sum(fresh)
@@ -96,10 +99,23 @@ def upsert(connection: sa.Connection, words: Mapping[tuple[str, str], bool], aut
     return list(connection.scalars(_UPSERT, {**columns, "author": author}))
 
 
+def known_labels(connection: sa.Connection, labels: Iterable[str]) -> set[str]:
+    """Those of `labels` that a model gives or a person has used."""
+    return set(connection.scalars(_LABELS, {"labels": list(labels)}))
+
+
 def _unknown(row: Told) -> RowError:
     reason = f"there is no product {row.sku}; ingest it first, or correct the sku"
     return RowError(row.line, row.sku, None, "unknown_sku", reason)
 
+
+_LABELS = sa.text(
+    """
+    SELECT wanted.label FROM unnest(CAST(:labels AS text[])) wanted (label)
+    WHERE EXISTS (SELECT FROM model_versions m WHERE wanted.label = ANY(m.labels))
+       OR EXISTS (SELECT FROM overrides o WHERE o.label = wanted.label)
+    """
+)
 
 _KNOWN = sa.text("SELECT sku FROM products WHERE sku = ANY(:skus)")
 

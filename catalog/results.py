@@ -1,31 +1,48 @@
-"""Predictions as rows: raw scores, written once in the transaction that marks their work item done."""
+"""Predictions as rows: raw scores, written in the transaction that marks their work item done."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any, cast
 
 import sqlalchemy as sa
 
 from catalog.copying import copy
-from catalog.outcomes import Stored
+from catalog.outcomes import ItemKey, Stored
 from catalog.tables import Base, ClassificationRow, DetectionRow, EmbeddingRow, PhotoFactsRow, SegmentRow
-from models.predictions import Box, Classification, Detections, Embedding, Facts, Segmentation
+from models.predictions import Box, Classification, Detections, Embedding, Facts, Prediction, Segmentation
 
 Row = dict[str, Any]
 Rows = list[tuple[type[Base], Row]]
 
 
 def write(connection: sa.Connection, results: Iterable[Stored]) -> None:
-    """Append the rows of `results`, all rows of a table in one COPY."""
+    """Let `results` be all that is stored of their items, all rows of a table in one COPY.
+
+    An item that was opened again has rows of the time before; they go in the same transaction.
+    """
+    results = list(results)
+    _forget(connection, results)
     tables: defaultdict[type[Base], list[Row]] = defaultdict(list)
     for result in results:
         for table, row in rows_of(result):
             tables[table].append({**result.key._asdict(), **row})
     for table, rows in tables.items():
         copy(connection, cast(sa.Table, table.__table__), rows)
+
+
+def _forget(connection: sa.Connection, results: Sequence[Stored]) -> None:
+    keys: defaultdict[str, list[ItemKey]] = defaultdict(list)
+    for result in results:
+        keys[_TABLES[type(result.prediction)].__tablename__].append(result.key)
+    for table, of in keys.items():
+        columns = {
+            "images": [key.image_id for key in of],
+            "versions": [key.model_version_id for key in of],
+        }
+        connection.execute(sa.text(_FORGET.format(table=table)), columns)
 
 
 def rows_of(result: Stored) -> Rows:
@@ -78,3 +95,18 @@ def _facts(facts: Facts) -> Row:
 
 def _edges(box: Box) -> Row:
     return {"left": box.left, "top": box.top, "right": box.right, "bottom": box.bottom}
+
+
+_TABLES: dict[type[Prediction], type[Base]] = {
+    Classification: ClassificationRow,
+    Detections: DetectionRow,
+    Segmentation: SegmentRow,
+    Embedding: EmbeddingRow,
+    Facts: PhotoFactsRow,
+}
+
+_FORGET = """
+    DELETE FROM {table} old
+    USING unnest(CAST(:images AS bigint[]), CAST(:versions AS bigint[])) AS item (image_id, version_id)
+    WHERE old.image_id = item.image_id AND old.model_version_id = item.version_id
+"""

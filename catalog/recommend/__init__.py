@@ -1,7 +1,7 @@
 """Which products to show a shopper, and which go with a product: SQL over interactions, embeddings and tags."""
 
-from catalog.recommend.product import goes_with
+from catalog.recommend.product import goes_with, why_nothing
 from catalog.recommend.refreshing import Refreshed, refresh
 from catalog.recommend.shopper import for_shopper, knows
 
-__all__ = ["Refreshed", "for_shopper", "goes_with", "knows", "refresh"]
+__all__ = ["Refreshed", "for_shopper", "goes_with", "knows", "refresh", "why_nothing"]

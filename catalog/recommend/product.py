@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from catalog.errors import UnknownSku
 from catalog.manifests.cells import BadCell, identifier
 from catalog.manifests.rows import shown
+from catalog.recommend import sources
 from catalog.recommend.ranking import Ranking, blend, reasons, varied
 from catalog.recommend.shown import look_up
 from catalog.search.hits import Hit
@@ -20,16 +21,14 @@ def goes_with(connection: sa.Connection, sku: str, *, size: int = 12) -> tuple[H
     """Up to `size` products of other categories, the best first; where few were taken together with this one, what is
     popular in the categories that go with its own. Never a variant of it. Raises UnknownSku.
 
-    All variants of a product speak for it. A product without a category goes with any.
+    All variants of a product speak for it. A product without a category goes with any, and with what is popular.
     """
     product = _find(connection, sku)
     pairs = connection.execute(_PAIRS, {"family": product.family, "category": product.category})
     paired = {
         row.other_id: f"bought or put in the cart with it by {row.shoppers:,} shoppers" for row in pairs
     }
-    popular = connection.execute(_BESIDE, {"category": product.category})
-    beside = {row.product_id: _beside(row.other, product.category) for row in popular}
-    rankings = [Ranking(_PAIRED, paired), Ranking(_POPULAR, beside)]
+    rankings = [Ranking(_PAIRED, paired), Ranking(_POPULAR, _beside(connection, product))]
     scores = blend(rankings)
     found = look_up(connection, scores)
     chosen = varied(scores, found, size, [product.family])
@@ -46,9 +45,29 @@ def _find(connection: sa.Connection, sku: str) -> sa.Row[Any]:
     return found
 
 
-def _beside(other: str, category: str) -> str:
-    return f"popular in {other}, which goes with {category}"
+def _beside(connection: sa.Connection, product: sa.Row[Any]) -> dict[int, str]:
+    """What is popular in the categories that go with the product's."""
+    category = product.category
+    if category is None:
+        return sources.most_popular(connection, [product.id])
+    rows = connection.execute(_BESIDE, {"category": category})
+    return {row.product_id: f"popular in {row.other}, which goes with {category}" for row in rows}
 
+
+def why_nothing(connection: sa.Connection, sku: str) -> str:
+    """Why `goes_with` has nothing for a product. Raises UnknownSku."""
+    product = _find(connection, sku)
+    if not connection.scalar(_ACTED):
+        return "nothing yet: load what shoppers did with tagmill shoppers load (docs/recommend.md)"
+    if not connection.scalar(_REFRESHED):
+        return "nothing yet: run tagmill shoppers refresh, which sees what goes together (docs/recommend.md)"
+    of = f", and no category goes with {product.category}" if product.category else ""
+    return f"fewer than two shoppers took {shown(sku)} with one same product of another category{of}"
+
+
+_ACTED = sa.text("SELECT EXISTS (SELECT FROM interactions)")
+
+_REFRESHED = sa.text("SELECT EXISTS (SELECT FROM product_popularity)")
 
 _PRODUCT = sa.text("SELECT id, coalesce(parent_sku, sku) AS family, category FROM products WHERE sku = :sku")
 

@@ -23,8 +23,8 @@ class Shown:
     price: Decimal | None
     currency: str | None
     family: str
-    image_id: int | None
-    object_key: str | None
+    image_id: int
+    object_key: str
 
     def hit(self, score: float, reasons: tuple[str, ...]) -> Hit:
         return Hit(
@@ -43,20 +43,24 @@ class Shown:
 
 
 def look_up(connection: sa.Connection, product_ids: Iterable[int]) -> dict[int, Shown]:
-    """Those that are there, by id."""
+    """Those that are there and have a photo that can be shown, by id."""
     rows = connection.execute(_SHOWN, {"products": list(product_ids)})
     return {row.id: Shown(*row) for row in rows}
 
 
+# A photo that failed in every model is none to show; one that no model has seen yet may be.
 _SHOWN = sa.text(
     """
     SELECT p.id, p.sku, p.title, p.brand, p.category, trim_scale(p.price) AS price, p.currency,
            coalesce(p.parent_sku, p.sku) AS family,
            photo.id AS image_id, photo.object_key
-    FROM products p LEFT JOIN LATERAL (
+    FROM products p CROSS JOIN LATERAL (
         SELECT i.id, i.object_key FROM product_images pi JOIN images i ON i.id = pi.image_id
-        WHERE pi.product_id = p.id ORDER BY pi.position, pi.image_id LIMIT 1
-    ) photo ON true
+        WHERE pi.product_id = p.id
+          AND (NOT EXISTS (SELECT FROM work_items w WHERE w.image_id = i.id AND w.state = 'quarantined')
+               OR EXISTS (SELECT FROM work_items w WHERE w.image_id = i.id AND w.state = 'done'))
+        ORDER BY pi.position, pi.image_id LIMIT 1
+    ) photo
     WHERE p.id = ANY(CAST(:products AS bigint[]))
     """
 )

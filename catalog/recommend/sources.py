@@ -37,11 +37,16 @@ def popular_in(connection: sa.Connection, categories: Sequence[str], known: Sequ
 
 def popular_anywhere(connection: sa.Connection, known: Sequence[int]) -> dict[int, str]:
     """The most popular products of all, then the newest; with nothing known of a shopper, that is what there is."""
-    rows = connection.execute(_ANYWHERE, {"known": list(known)})
-    found = {row.product_id: popular(row.category) for row in rows}
+    found = most_popular(connection, known)
     for row in connection.execute(_NEWEST, {"known": list(known)}):
         found.setdefault(row.id, f"new in {row.category}" if row.category else "new")
     return found
+
+
+def most_popular(connection: sa.Connection, known: Sequence[int]) -> dict[int, str]:
+    """The most popular products of all; empty where no shopper did anything of late."""
+    rows = connection.execute(_ANYWHERE, {"known": list(known)})
+    return {row.product_id: popular(row.category) for row in rows}
 
 
 def popular(category: str | None) -> str:

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from catalog.errors import BadDecision, UnknownLabel, UnknownSku
 from catalog.filters import is_text
+from catalog.label_import import known_labels
 from catalog.manifests.cells import BadCell, one_line
 from catalog.manifests.rows import shown
 
@@ -29,7 +30,7 @@ def check_labels(connection: sa.Connection, labels: Iterable[str]) -> None:
     """Raises UnknownLabel, which names the first that no model gives and no person has used."""
     wanted = list(dict.fromkeys(labels))
     usable = [label for label in wanted if is_text(label)]
-    known = set(connection.scalars(_LABELS, {"labels": usable}))
+    known = known_labels(connection, usable)
     for label in wanted:
         if label not in known:
             raise UnknownLabel(
@@ -50,11 +51,3 @@ def check_author(author: str) -> str:
 
 
 _PRODUCTS = sa.text("SELECT sku, id FROM products WHERE sku = ANY(:skus)")
-
-_LABELS = sa.text(
-    """
-    SELECT wanted.label FROM unnest(CAST(:labels AS text[])) wanted (label)
-    WHERE EXISTS (SELECT FROM model_versions m WHERE wanted.label = ANY(m.labels))
-       OR EXISTS (SELECT FROM overrides o WHERE o.label = wanted.label)
-    """
-)

@@ -18,7 +18,7 @@ NOW = datetime.now(UTC)
 
 
 class Bazaar:
-    """Products by sku, each with a category, a parent perhaps and a photo where it has an embedding."""
+    """Products by sku, each with a photo, a category and a parent perhaps; some photos have embeddings and tags."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self.engine = engine
@@ -35,7 +35,7 @@ class Bazaar:
         photos: int = 1,
     ) -> int:
         """`look` is the embedding of its photos."""
-        images = add_images(self.engine, photos) if look or tags else []
+        images = add_images(self.engine, photos)
         product_id = add_product(self.engine, sku, images)
         execute(
             self.engine,

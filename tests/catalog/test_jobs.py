@@ -17,6 +17,8 @@ from catalog.holds import Action
 from catalog.jobs import Progress
 from catalog.ledger import Ledger, Swept
 from catalog.ledger_sql import JOBS
+from catalog.outcomes import ItemKey, Stored
+from models.predictions import Box, Classification, Detection, Detections, Score
 from tests.catalog.shop import (
     add_images,
     add_product,
@@ -177,6 +179,51 @@ def test_cancelled_work_can_be_asked_for_again(engine: sa.Engine) -> None:
     assert progress(engine, again).pending == 3
     assert rows(engine, "SELECT max(attempts) FROM work_items WHERE state = 'pending'") == [(0,)]
     assert progress(engine, job).done == 1
+
+
+def test_what_is_done_is_done_again_and_shown_until_new_results_are_there(engine: sa.Engine) -> None:
+    images, version = add_images(engine, 3), add_version(engine).id
+    add_product(engine, "A", images[:2])
+    add_product(engine, "B", images[2:])
+    first, made = plan(engine, images, version), make_ledger(engine)
+    for image in images[1:]:  # the first photo waits still
+        made.claim([image], token := uuid4())
+        assert made.settle(token, [stored(image, version)]) == 0
+    with engine.begin() as connection:
+        again, added = stale.plan(connection, version, "product-type@1", ["A"], again=True)
+    assert added == 1
+    assert (progress(engine, first).done, progress(engine, again).pending) == (1, 1)
+    labels = "SELECT label FROM classifications WHERE image_id = :image ORDER BY rank"
+    assert rows(engine, labels, image=images[1]) == [("Shirt",), ("Coat",)]
+    made.claim(images[1:2], late := uuid4())
+    expire_leases(engine)
+    made.sweep()
+    made.claim(images[1:2], token := uuid4())
+    bag = Stored(ItemKey(images[1], version), Classification((Score("Bag", 1.0),)))
+    assert made.settle(late, [bag]) == 1
+    assert rows(engine, labels, image=images[1]) == [("Shirt",), ("Coat",)]
+    assert made.settle(token, [bag]) == 0
+    assert rows(engine, labels, image=images[1]) == [("Bag",)]
+    assert rows(engine, labels, image=images[2]) == [("Shirt",), ("Coat",)]
+    with engine.begin() as connection:  # what was done longest ago comes first
+        stale.plan(connection, version, "product-type@1", limit=1, again=True)
+    assert rows(engine, "SELECT state FROM work_items WHERE image_id = :image", image=images[2]) == [
+        ("pending",)
+    ]
+
+
+def test_done_again_with_nothing_found_nothing_is_left(engine: sa.Engine) -> None:
+    image, version = add_images(engine, 1)[0], add_version(engine, task="detect").id
+    add_product(engine, "A", [image])
+    plan(engine, [image], version)
+    box = Detection("Bag", 0.9, Box(0, 0, 1, 1))
+    for found, count in (((box, box), 2), ((box,), 1), ((), 0)):
+        with engine.begin() as connection:
+            stale.plan(connection, version, "detector@1", again=True)
+        ledger = make_ledger(engine)
+        ledger.claim([image], token := uuid4())
+        assert ledger.settle(token, [Stored(ItemKey(image, version), Detections(found))]) == 0
+        assert rows(engine, "SELECT count(*) FROM detections") == [(count,)]
 
 
 def test_what_had_failed_in_a_cancelled_job_can_be_asked_for_again(engine: sa.Engine) -> None:

@@ -48,9 +48,11 @@ def test_labels_are_taken_in_and_the_same_file_again_changes_nothing(
 ) -> None:
     text = "sku,label,accepted\na,Shirt,\nb,Coat,yes\na,Dress,false\n"
     done, errors = take(engine, text)
-    assert (done.as_dict(), errors) == ({"rows": 3, "new": 3, "changed": 0, "same": 0, "refused": {}}, [])
+    told = {"rows": 3, "new": 3, "changed": 0, "same": 0, "refused": {}}
+    new_labels = ["Coat", "Dress", "Shirt"]
+    assert (done.as_dict(), errors) == ({**told, "new_labels": new_labels}, [])
     again, _ = take(engine, text, author="ben")
-    assert (again.new, again.changed, again.same) == (0, 0, 3)
+    assert (again.new, again.changed, again.same, again.new_labels) == (0, 0, 3, set())
     assert words(engine) == [
         ("a", "Dress", False, "anna"),
         ("a", "Shirt", True, "anna"),

@@ -11,11 +11,11 @@ import sqlalchemy as sa
 from catalog import locks
 from catalog.errors import BadShopper, UnknownSku
 from catalog.interactions import forget
-from catalog.recommend import content, for_shopper, goes_with, knows, refresh, refreshing
+from catalog.recommend import content, for_shopper, goes_with, knows, refresh, refreshing, why_nothing
 from catalog.recommend.history import history, interests
 from catalog.search.hits import Hit
 from tests.catalog.bazaar import Bazaar
-from tests.catalog.shop import add_product, execute, rows
+from tests.catalog.shop import add_product, execute, plan, rows
 
 
 @pytest.fixture
@@ -199,6 +199,54 @@ def test_what_goes_with_a_product_is_of_other_categories(bazaar: Bazaar) -> None
     assert beside(bazaar, "polish") == {}
     bazaar.product("sandal", "Shoes")
     assert beside(bazaar, "sandal") == {"sock": ("popular in Socks, which goes with Shoes",)}
+
+
+def test_a_product_without_a_category_goes_with_what_is_popular(bazaar: Bazaar) -> None:
+    bazaar.product("plain")
+    bazaar.product("sock", "Socks")
+    bazaar.does("ben", "purchase sock", "view plain")
+    bazaar.refresh()
+    assert beside(bazaar, "plain") == {"sock": ("popular in Socks",)}
+
+
+def test_it_is_said_why_nothing_goes_with_a_product(bazaar: Bazaar) -> None:
+    def reason() -> str:
+        with bazaar.engine.connect() as connection:
+            return why_nothing(connection, "sock")
+
+    bazaar.product("sock", "Socks")
+    assert "shoppers load" in reason()
+    bazaar.does("ben", "purchase sock")
+    assert "shoppers refresh" in reason()
+    bazaar.refresh()
+    assert reason() == (
+        "fewer than two shoppers took sock with one same product of another category, "
+        "and no category goes with Socks"
+    )
+
+
+def test_what_has_no_photo_to_show_is_not_recommended(bazaar: Bazaar) -> None:
+    for sku in ("whole", "broken", "half"):
+        bazaar.product(sku, "Shirts", photos=2 if sku == "half" else 1)
+    add_product(bazaar.engine, "bare")
+    images = (
+        "SELECT pi.image_id FROM product_images pi JOIN products p ON p.id = pi.product_id WHERE sku = :sku"
+    )
+    broken, half = (rows(bazaar.engine, f"{images} ORDER BY 1", sku=sku) for sku in ("broken", "half"))
+    first = [broken[0][0], half[0][0]]
+    plan(bazaar.engine, first, bazaar.tagger)
+    execute(
+        bazaar.engine,
+        "UPDATE work_items SET state = 'quarantined', finished_at = now(), error_code = 'x', error_reason = 'x'",
+    )
+    hits = {hit.sku: hit.image_id for hit in shown(bazaar, "a stranger")}
+    assert hits.keys() == {"whole", "half"}
+    assert hits["half"] == half[1][0]
+    plan(bazaar.engine, first, bazaar.embedder)
+    execute(
+        bazaar.engine, "UPDATE work_items SET state = 'done', finished_at = now() WHERE state = 'pending'"
+    )
+    assert set(skus(shown(bazaar, "a stranger"))) == {"whole", "half", "broken"}
 
 
 @pytest.mark.parametrize("sku", ["nobody", "", "a\0b", "\ud800", "x" * 10_000, "%_'\"\\;", "\u202ea"])

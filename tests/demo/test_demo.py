@@ -48,4 +48,10 @@ def test_it_does_everything_once_and_shows_it_twice(
         assert again[same] == first[same]
     with engine.connect() as connection:
         items = connection.scalar(sa.text("SELECT sum(items) FROM job_progress"))
+        shelved = connection.scalar(
+            sa.text("SELECT category FROM product_categories WHERE sku = 'DEMO-0042'")
+        )
+        feed = "SELECT feed, photo FROM product_mismatches WHERE sku = 'DEMO-0042'"
+        mismatch = connection.execute(sa.text(feed)).one()
     assert items == 80 * len(first["models"]) + first["handful"]
+    assert mismatch.photo == shelved != mismatch.feed

@@ -14,6 +14,7 @@ from models.starter.data import LABELS
 from models.starter.sample import load_sample
 from workers.demo.answers import Answers
 from workers.demo.photos import MANIFEST, write_catalog
+from workers.demo.shop import CATEGORIES, product
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +38,9 @@ def test_products_are_the_sample_dark_on_white_at_their_own_size(catalog: tuple[
     assert list(answers.types.values()) == [LABELS[label] for label in sample.labels[:30]]
 
 
-def test_the_manifest_names_every_photo_and_no_product_type(catalog: tuple[Path, Answers]) -> None:
+def test_the_manifest_names_every_photo_and_no_title_tells_the_product_type(
+    catalog: tuple[Path, Answers],
+) -> None:
     folder, _ = catalog
     found = rows(folder)
     photos = [row[name] for row in found for name in ("photo_1", "photo_2", "photo_3") if row[name]]
@@ -47,7 +50,15 @@ def test_the_manifest_names_every_photo_and_no_product_type(catalog: tuple[Path,
     words = {word.casefold() for label in LABELS for word in label.replace("/", " ").split()}
     titles = {word.casefold() for row in found for word in row["title"].replace(",", " ").split()}
     assert not words & titles
-    assert set(found[0]) == {"sku", "title", "brand", "price", "currency", "photo_1", "photo_2", "photo_3"}
+    columns = ("sku", "title", "brand", "category", "price", "currency", "photo_1", "photo_2", "photo_3")
+    assert tuple(found[0]) == columns
+
+
+def test_a_few_products_are_in_the_wrong_category_and_the_others_in_their_own() -> None:
+    labels = load_sample().labels
+    wrong = [n for n, label in enumerate(labels) if product(n, int(label)).category != CATEGORIES[int(label)]]
+    assert wrong == [41, *range(141, len(labels), 100)]
+    assert {product(n, int(labels[n])).category for n in wrong} <= set(CATEGORIES)
 
 
 def test_known_masks_have_the_size_of_their_photos(catalog: tuple[Path, Answers]) -> None:

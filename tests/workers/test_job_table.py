@@ -60,5 +60,10 @@ def test_what_is_told_of_a_job_has_lines_of_its_own() -> None:
 def test_why_a_job_failed_stands_below_the_table() -> None:
     failed = progress(kind="export", state="failed", error="cannot write [/data]: no room")
     lines = drawn(jobs_table([failed]), 80)
-    assert " ".join(lines[1].split()) == "12 products.csv failed 0 0 0 0 – –"
+    assert " ".join(lines[1].split()) == "12 products.csv failed – – – – – –"
     assert lines[2:] == ["job 12: cannot write [/data]: no room"]
+
+
+def test_of_a_finished_job_no_time_is_left() -> None:
+    lines = drawn(jobs_table([progress(state="finished", done=5)]), 80)
+    assert lines[1].split()[-1] == "–"

@@ -33,7 +33,7 @@ def run(*arguments: str, expect: int = 0) -> str:
     if done.exception and not isinstance(done.exception, SystemExit):
         raise done.exception
     assert done.exit_code == expect, done.output
-    return done.stdout
+    return done.stdout if expect == 0 else done.output
 
 
 def read(*arguments: str) -> Any:
@@ -63,11 +63,19 @@ def test_a_dry_run_counts_and_changes_nothing(shop: Reviewed) -> None:
 
 
 def test_products_are_named_in_one_way(shop: Reviewed) -> None:
-    run("review", "accept", "Dress", "--author", "anna", expect=2)
-    run("review", "accept", "Dress", "a", "--where", "brand=Acme", "--author", "anna", expect=2)
+    assert "or give a condition" in run("review", "accept", "Dress", "--author", "anna", expect=2)
+    both = ("a", "--where", "brand=Acme", "--author", "anna")
+    assert "not both" in run("review", "accept", "Dress", *both, expect=2)
     with pytest.raises(CatalogError, match="there is no product 'nobody'"):
         run("review", "accept", "Dress", "a", "nobody", "--author", "anna")
     assert rows(shop.engine, "SELECT * FROM overrides") == []
+
+
+def test_another_label_of_the_same_classifier_is_pointed_out(shop: Reviewed) -> None:
+    told = CliRunner().invoke(app, ["review", "relabel", "Bag", "Shirt", "a", "--author", "anna"]).output
+    assert "a shows Dress as well" in " ".join(told.split())
+    told = CliRunner().invoke(app, ["review", "relabel", "Dress", "Shirt", "a", "--author", "anna"]).output
+    assert "as well" not in told
 
 
 def test_why_is_told(shop: Reviewed) -> None:
@@ -81,6 +89,9 @@ def test_thresholds_are_set_listed_fitted_and_cleared(shop: Reviewed) -> None:
         "thresholds", "set", "product-type", "0.95", "--label", "Dress"
     )
     assert "below its own cut-off 0.950" in run("why", "a", "Dress")
+    assert ["product-type", "all", "others", "0.500"] in [
+        line.split()[:4] for line in run("thresholds", "list").splitlines()
+    ]
     assert [one["label"] for one in read("thresholds", "list")] == ["Dress"]
     assert "52 at least" in run("thresholds", "fit", "product-type", "--precision", "0.95", "--dry-run")
     assert read("thresholds", "fit", "product-type", "--precision", "0.95")["applied"] == 0

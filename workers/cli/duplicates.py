@@ -48,7 +48,9 @@ def find(as_json: JsonFlag = False) -> None:
 
     Example: tagmill duplicates find
     """
-    with Progress(*Progress.get_default_columns(), console=err, transient=True) as bar:
+    with Progress(
+        *Progress.get_default_columns(), console=err, transient=True, disable=not err.is_terminal
+    ) as bar:
         task = bar.add_task("photos", total=None)
 
         def show(found: Found) -> None:

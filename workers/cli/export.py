@@ -120,7 +120,7 @@ class _Bar(Progress):
             TextColumn("left"),
             TimeRemainingColumn(),
         )
-        super().__init__(*columns, console=err, transient=True)
+        super().__init__(*columns, console=err, transient=True, disable=not err.is_terminal)
         self._task = self.add_task("export", total=None, rows=0, rate=0.0)
         self._first: int | None = None
         self.count = 0

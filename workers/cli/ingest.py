@@ -22,6 +22,12 @@ from workers.settings import settings
 
 SOME_REFUSED = 3
 
+_WITH_THEM = (
+    "all photos that are meant have it (--again runs it once more), wait for it in other jobs, or failed: "
+    "tagmill plan, tagmill failures"
+)
+_WITHOUT_THEM = "no photo that is meant has it; without --again it runs over those that lack it"
+
 
 def register(app: typer.Typer) -> None:
     app.command()(ingest)
@@ -83,6 +89,9 @@ def process(
     sku: Annotated[list[str] | None, typer.Option(help="Only photos of this product; repeatable.")] = None,
     where: WhereOption = None,
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many photos.")] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Over photos that have it, those done longest ago first.")
+    ] = False,
     fresh: FreshFlag = False,
     hours: Annotated[
         float | None,
@@ -91,33 +100,37 @@ def process(
     pace: Annotated[float | None, typer.Option(help="Photos a second at most.", min=0.001)] = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Run a model over photos that are there and have not been seen by it.
+    """Run a model over photos that are there and have not been seen by it; with --again, over those that it has seen.
+
+    What is stored is shown until new results take its place; people's word stays in any case.
 
     Examples: tagmill process product-cutout --limit 100
 
     tagmill process shoes@2 --where category=Shoes
 
     tagmill process shoes@2 --hours 6 --pace 50
+
+    tagmill process shoes@2 --again --sku SHOE-17
     """
     runtime = Runtime(settings())
     products = filters.parse(where or ())
     lane: Lane = "fresh" if fresh else "backlog"
-    with runtime.engine.begin() as connection:
+    with runtime.engine.connect() as connection:
         version = versions.find(connection, model)
         job_id, added = stale.plan(
-            connection, version.id, version.key, sku or (), limit, products=products, lane=lane
+            connection, version.id, version.key, sku or (), limit, products=products, lane=lane, again=again
         )
         pause_at = None if hours is None else datetime.now(UTC) + timedelta(hours=hours)
         holds.bound(connection, job_id, jobs.Bounds(pause_at, pace))
+        if added:  # a job of nothing would only stand in the list
+            connection.commit()
     publish_due(runtime)
     if as_json:
-        print_json({"job_id": job_id, "model": version.key, "work_new": added})
-    else:
+        print_json({"job_id": job_id if added else None, "model": version.key, "work_new": added})
+    elif added:
         out.print(f"job {job_id}: {added:,} photos wait for {version.key}")
-        if not added:
-            out.print(
-                "all that are meant have it, wait for it in other jobs, or failed: tagmill plan, tagmill failures"
-            )
+    else:
+        out.print(f"nothing to do: {_WITHOUT_THEM if again else _WITH_THEM}", soft_wrap=True)
 
 
 def _progress() -> Progress:
@@ -129,7 +142,7 @@ def _progress() -> Progress:
         TextColumn("left"),
         TimeRemainingColumn(),
     )
-    return Progress(*columns, console=err, transient=True)
+    return Progress(*columns, console=err, transient=True, disable=not err.is_terminal)
 
 
 def _show(bar: Progress, task: TaskID, manifest: Manifest, summary: Summary) -> None:

@@ -29,7 +29,7 @@ def jobs_table(progress: Sequence[Progress]) -> RenderableType:
         return Text("no jobs yet: tagmill ingest MANIFEST")
     made = table("#job", "of", "state", "#items", "#done", "#open", "#failed", "#items/s", "#left")
     for p in progress:
-        counts = (f"{n:,}" for n in (p.items, p.done, p.open, p.quarantined))
+        counts = (f"{n:,}" if p.items else "–" for n in (p.items, p.done, p.open, p.quarantined))
         made.add_row(str(p.job_id), escape(short(p.subject)), state(p), *counts, rate(p), left(p))
     return Group(made, *notes(progress))
 
@@ -56,9 +56,8 @@ def rate(progress: Progress) -> str:
 
 
 def left(progress: Progress) -> str:
-    """The time left, or a dash where nobody can tell."""
-    known = progress.goes_on or progress.state == "finished"
-    return duration(progress.seconds_left if known else None)
+    """The time left, or a dash where nobody can tell or nothing is left."""
+    return duration(progress.seconds_left if progress.goes_on else None)
 
 
 def short(subject: str, width: int = 28) -> str:

@@ -20,6 +20,7 @@ from workers.runtime import Runtime
 from workers.settings import settings
 
 SOME_REFUSED = 3
+NAMED = 10
 
 label = typer.Typer(no_args_is_help=True, help="Import, export and suggest people's labels of products.")
 
@@ -111,6 +112,10 @@ def _opened(path: Path) -> IO[bytes]:
 
 def _show(done: Imported, report: ErrorReport) -> None:
     out.print(f"{done.rows:,} rows: {done.new:,} new, {done.changed:,} changed, {done.same:,} known before")
+    if done.new_labels:
+        named = ", ".join(sorted(done.new_labels)[:NAMED]) + (", …" if len(done.new_labels) > NAMED else "")
+        told = f"no model gives these labels and nobody had used them, check the spelling: {named}"
+        out.print(f"[yellow]new labels[/yellow] {escape(told)}", soft_wrap=True)
     if report.count:
         causes = ", ".join(f"{count:,} {code}" for code, count in done.refused.most_common())
         out.print(f"[yellow]refused[/yellow] {causes}; see {escape(str(report.path))}", soft_wrap=True)

@@ -49,7 +49,7 @@ from workers.cli import (
     worker,
 )
 from workers.cli.console import OUTAGE, err, out
-from workers.embedded.errors import ServiceError
+from workers.embedded.errors import ServiceAway, ServiceError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -87,21 +87,26 @@ def main() -> None:
         app()
     except TrainingError as error:  # mostly of the recipe or the data that were named
         _fail(str(error), code=2)
-    except StoreUnavailable as error:
+    except (StoreUnavailable, ServiceAway) as error:
         _fail(str(error), code=OUTAGE)
     except (CatalogError, ModelError, ServiceError) as error:
         _fail(str(error))
     except ValidationError as error:
         _fail(_about_settings(error))
     except OperationalError as error:
-        _fail(
-            f"Postgres does not answer: {first_line(error.orig or error)}. "
-            "Run `tagmill up`, or check TAGMILL_DATABASE_URL.",
-            code=OUTAGE,
-        )
+        _fail(_about_postgres(first_line(error.orig or error)), code=OUTAGE)
     except ProgrammingError as error:
         reason = first_line(error.orig or error)
         _fail(f"the database is not at this release's schema ({reason}). Run `tagmill migrate`.")
+
+
+def _about_postgres(reason: str) -> str:
+    if "authentication failed" in reason or "does not exist" in reason:
+        return (
+            f"Postgres turns us away: {reason}. Another Postgres, perhaps that of another TAGMILL_HOME, may have this "
+            "port: stop it, or check TAGMILL_DATABASE_URL."
+        )
+    return f"Postgres does not answer: {reason}. Run `tagmill up`, or check TAGMILL_DATABASE_URL."
 
 
 def _about_settings(error: ValidationError) -> str:

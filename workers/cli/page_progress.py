@@ -16,7 +16,7 @@ from workers.runtime import Runtime
 def objects_with_progress(runtime: Runtime) -> Iterator[Objects]:
     """The store's objects for a page, with a bar of how many are done."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=err, transient=True) as bar:
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
         task = bar.add_task("pictures", total=None)
         yield Objects(
             runtime.store,

@@ -91,7 +91,7 @@ def _sampled(
     from workers.sampling import run_sample
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=err, transient=True) as bar:
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
         task = bar.add_task(f"sample of {version.key}, in the hands of a worker", total=None)
         done = run_sample(
             runtime,

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from catalog.recommend import for_shopper, goes_with, knows
+from catalog.recommend import for_shopper, goes_with, knows, why_nothing
 from catalog.search.hits import Hit
 from workers.cli.console import err, out, print_json, table
 from workers.cli.options import JsonFlag
@@ -43,8 +43,11 @@ def shopper(
         print_json({"shopper": shopper, "known": known, "hits": hits})
         return
     if not known:
-        err.print(f"nothing is known of {escape(shopper)}: this is what is popular", soft_wrap=True)
-    _show(hits)
+        err.print(
+            f"nothing is known of {escape(shopper)}: what is popular comes first, then what is new",
+            soft_wrap=True,
+        )
+    _show(hits, "there is no product with a photo to show: tagmill ingest")
 
 
 @recommend.command()
@@ -59,20 +62,21 @@ def product(
     """
     with Runtime(settings()).engine.connect() as connection:
         hits = goes_with(connection, sku, size=size)
+        nothing = "" if hits else why_nothing(connection, sku)
     if as_json:
         print_json({"sku": sku, "hits": hits})
     else:
-        _show(hits)
+        _show(hits, nothing)
 
 
-def _show(hits: Sequence[Hit]) -> None:
+def _show(hits: Sequence[Hit], nothing: str) -> None:
     if not hits:
-        err.print(
-            "nothing yet: load what shoppers did, then run tagmill shoppers refresh (docs/recommend.md)"
-        )
+        err.print(escape(nothing), soft_wrap=True)
         return
-    made = table("sku", "category", "title", "why")
+    made = table("sku", "category", "title", "brand", "#price", "why")
     for hit in hits:
-        cells = (hit.sku, hit.category or "–", hit.title or "–", "; ".join(hit.reasons))
+        price = "–" if hit.price is None else f"{hit.price:,.2f} {hit.currency or ''}".rstrip()
+        names = (hit.category or "–", hit.title or "–", hit.brand or "–")
+        cells = (hit.sku, *names, price, "; ".join(hit.reasons))
         made.add_row(*(escape(cell) for cell in cells))
     out.print(made)

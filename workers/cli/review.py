@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from shlex import quote
 from typing import Annotated
 
 import sqlalchemy as sa
@@ -173,12 +174,16 @@ def _decide(
     as_json: bool,
 ) -> None:
     """All of it in one transaction, which a dry run takes back."""
-    if bool(skus) == bool(where):
+    if not skus and not where:
+        raise typer.BadParameter("name products by their skus, or give a condition with --where")
+    if skus and where:
         raise typer.BadParameter("name products, or give a condition with --where, not both")
     products = filters.parse(where or ())
     with Runtime(settings()).engine.connect() as connection:
         chosen = list(skus) if skus else meant(connection, products)
         done = _written(connection, [one for sku in chosen for one in decisions(sku)], author)
+        accepted = [one.label for one in (decisions(chosen[0]) if chosen else ()) if one.accepted]
+        beside = [pair for label in accepted for pair in bulk.shown_beside(connection, chosen, label)]
         if not dry_run:
             connection.commit()
     if as_json:
@@ -186,6 +191,16 @@ def _decide(
         return
     counts = f"{done.new:,} new, {done.changed:,} changed, {done.withdrawn:,} taken back, {done.same:,} known before"
     out.print(f"{len(chosen):,} products: {counts}{'; nothing was written' if dry_run else ''}")
+    if beside:
+        _hint(beside)
+
+
+def _hint(beside: Sequence[tuple[str, str]]) -> None:
+    """A classifier's labels exclude each other, so a product that shows two is worth a look."""
+    sku, other = beside[0]
+    told = f"{sku} shows {other} as well; if wrong: tagmill review reject {quote(other)} {quote(sku)} --author NAME"
+    more = f" ({len(beside) - 1:,} more labels like this)" if len(beside) > 1 else ""
+    err.print(f"[yellow]note[/yellow] {escape(told + more)}", soft_wrap=True)
 
 
 def _written(connection: sa.Connection, decisions: Sequence[Decision], author: str) -> Decided:

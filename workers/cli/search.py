@@ -137,7 +137,7 @@ def index(
         waiting = indexing.left(connection)
     done = 0
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=err, transient=True) as bar:
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
         task = bar.add_task("texts", total=waiting or None)
 
         def progress(count: int) -> None:

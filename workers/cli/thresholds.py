@@ -44,7 +44,13 @@ def list_(as_json: JsonFlag = False) -> None:
         fitted = f"{one.target_precision:.0%} on {one.reviews:,} reviews" if one.target_precision else "–"
         label, when = escape(one.label) or "[dim]all others[/dim]", f"{one.updated_at:%Y-%m-%d %H:%M}"
         made.add_row(escape(one.model), label, f"{one.threshold:.3f}", when, fitted)
-    out.print(made if found else "no threshold is set: each label counts from 0.5")
+    if not found:
+        out.print("no threshold is set: each label counts from 0.5, of whatever model")
+        return
+    for model in sorted({one.model for one in found} - {one.model for one in found if not one.label}):
+        made.add_row(escape(model), "[dim]all others[/dim]", "0.500", "default", "–")
+    out.print(made)
+    out.print("labels of models that are not listed count from 0.5")
 
 
 @thresholds.command("set")

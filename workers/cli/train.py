@@ -188,7 +188,9 @@ def _taught(wanted: Any, teacher: str, data: str | None, device: str) -> str:
     photos, predictor = Path(data).absolute(), predictor_for(teacher, device)
     spec = predictor.specs[0]
     place = hashlib.sha256(f"{spec.sha256} {photos}".encode()).hexdigest()[:12]
-    with Progress(*Progress.get_default_columns(), console=err, transient=True) as bar:
+    with Progress(
+        *Progress.get_default_columns(), console=err, transient=True, disable=not err.is_terminal
+    ) as bar:
         task = bar.add_task(f"{spec.key} looks at the photos", total=None)
         folder = teach(
             predictor,

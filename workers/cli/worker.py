@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import Annotated
 
 import typer
 
-from workers.embedded.errors import ServiceError
+from workers.cli.console import err
+from workers.embedded.errors import ServiceAway
 from workers.health import probe
 from workers.runtime import Runtime
 from workers.settings import settings
@@ -55,12 +57,16 @@ def worker(
         "--without-gossip",
         "--without-mingle",
     ]
+    watched, said_to = err.is_terminal, sys.stderr  # Celery puts a log in its place
     app.worker_main([*arguments, f"--hostname={name or 'tagmill'}@%h"])
+    if drain and watched and not Runtime(settings()).ledger.has_open_items():
+        print("all is done", file=said_to)
 
 
 def _check_services() -> None:
-    """A worker that stays waits for its services; one that is to end must not wait for ever. Raises ServiceError."""
-    down = [service for service in probe(Runtime(settings())) if not service.ok]
+    """A worker that stays waits for its services; one that is to end must not wait for ever. Raises ServiceAway."""
+    down = [service.name for service in probe(Runtime(settings())) if not service.ok]
     if down:
-        answers = "; ".join(f"{service.name}: {service.detail}" for service in down)
-        raise ServiceError(f"nothing was drained, services do not answer: {answers}. Run `tagmill up`.")
+        raise ServiceAway(
+            f"nothing was drained, no answer from {', '.join(down)}. Run `tagmill up`; `tagmill doctor` says why."
+        )

@@ -19,7 +19,7 @@ from models.starter.sample import Sample, load_sample
 from models.starter.shelf import ShelfPhoto, compose
 from workers.demo import answers
 from workers.demo.answers import Answers, Shelf
-from workers.demo.shop import CURRENCY, Listing, display, product
+from workers.demo.shop import CATEGORIES, CURRENCY, Listing, display, product
 
 MANIFEST = "products.csv"
 SEED = 20_260_000
@@ -43,6 +43,7 @@ def write_catalog(
         "seed": SEED,
         "photos": photos,
         "shelves": shelves,
+        "categories": list(CATEGORIES),
         "sample": hashlib.sha256(sample.photos.tobytes() + sample.labels.tobytes()).hexdigest(),
     }
     if (known := _complete(folder, recipe)) is not None:
@@ -123,11 +124,12 @@ def _places(shelves: int) -> Iterator[tuple[Listing, str]]:
 def _write_manifest(path: Path, rows: list[Row]) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(("sku", "title", "brand", "price", "currency", *_PHOTO_COLUMNS))
+        writer.writerow(("sku", "title", "brand", "category", "price", "currency", *_PHOTO_COLUMNS))
         for listing, paths in rows:
             price, currency = ("", "") if listing.price is None else (str(listing.price), CURRENCY)
             blanks = [""] * (len(_PHOTO_COLUMNS) - len(paths))
-            writer.writerow((listing.sku, listing.title, listing.brand, price, currency, *paths, *blanks))
+            listed = (listing.sku, listing.title, listing.brand, listing.category, price, currency)
+            writer.writerow((*listed, *paths, *blanks))
 
 
 def _jpeg(shelf: ShelfPhoto) -> bytes:

@@ -72,15 +72,17 @@ def tell_answers(voice: Voice, answered: Sequence[Answered]) -> None:
 
 
 def tell_places(voice: Voice, result: Result) -> None:
-    """Where to look next."""
+    """Where to look next; the pages last, since there is most to see."""
     voice.heading("Where things are")
     for what, where in (
         ("contact sheet", result.contact_sheet.as_uri()),
         ("progress", "tagmill status"),
         ("your own SQL", "tagmill psql"),
+        ("feed against photos", "tagmill review queue mismatch"),
         ("stop the services", "tagmill down"),
+        ("look at it", "tagmill serve"),
     ):
-        voice.say(f"{what:18} [bold]{escape(where)}[/bold]")
+        voice.say(f"{what:20} [bold]{escape(where)}[/bold]")
 
 
 def as_document(result: Result) -> dict[str, Any]:

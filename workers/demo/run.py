@@ -8,13 +8,16 @@ from pathlib import Path
 
 from catalog.errors import CatalogError
 from catalog.ingest import Summary
+from catalog.review import taxonomy
+from models.starter.data import LABELS
 from workers.demo import contact_sheet, photos, questions, seen, workload
 from workers.demo.answers import Answers
 from workers.demo.contact_sheet import Alike, Material
 from workers.demo.figures import measure
 from workers.demo.questions import Answered
 from workers.demo.report import Result
-from workers.demo.seen import FAST_MASK, Seen
+from workers.demo.seen import FAST_MASK, TAGGER, Seen
+from workers.demo.shop import CATEGORIES
 from workers.demo.voice import Voice
 from workers.demo.work import Done, Plan, plan, work_off
 from workers.intake import ingest_manifest, publish_due
@@ -36,6 +39,7 @@ def run(runtime: Runtime, home: Path, voice: Voice, *, photo_count: int, shelf_c
     folder = home / "demo"
     answers = _write(folder, voice, photo_count, shelf_count)
     summary = _ingest(runtime, folder, voice)
+    _file_labels(runtime)
     handful = _handful(answers)
     planned = plan(runtime, answers.hashes, handful, [answers.shelves[sha256].sku for sha256 in handful])
     done = _work(runtime, planned, home, voice)
@@ -63,6 +67,16 @@ def _ingest(runtime: Runtime, folder: Path, voice: Voice) -> Summary:
     )
     voice.say(f"{summary.work_new:,} work items are new (a work item is one photo for one model)")
     return summary
+
+
+def _file_labels(runtime: Runtime) -> None:
+    """Say which category of the shop each label is, unless somebody has said so before."""
+    with runtime.engine.begin() as connection:
+        if not any(rule.model == TAGGER for rule in taxonomy.every(connection)):
+            pairs = zip(LABELS, CATEGORIES, strict=True)
+            taxonomy.replace(
+                connection, [taxonomy.Rule(TAGGER, label, category, {}) for label, category in pairs]
+            )
 
 
 def _handful(answers: Answers) -> list[str]:

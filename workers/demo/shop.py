@@ -1,4 +1,7 @@
-"""The invented shop of the demo: brands, titles and prices. Nothing in a title tells what the product is."""
+"""The invented shop of the demo: brands, titles, prices, categories. Nothing in a title tells what the product is.
+
+Its category does, as in any feed, and of a few products it is wrong.
+"""
 
 from __future__ import annotations
 
@@ -27,15 +30,22 @@ _NAMES = (
 # Typical price of each product type.
 _PRICES = (19, 49, 45, 69, 139, 39, 39, 79, 89, 119)
 _FAVOURED = 6.0
+CATEGORIES = (
+    "T-shirts", "Trousers", "Pullovers", "Dresses", "Coats", "Shoes", "Shirts", "Shoes", "Bags", "Shoes",
+)  # fmt: skip
+"""The shop's category of each product type."""
+# Each so-manieth product is filed under another type's category, for the queue of mismatches to find.
+_MISFILED_EVERY, _MISFILED_FIRST, _MISFILED_AS = 100, 41, 3
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A product as the shop's feed describes it. A display of several products has no price."""
+    """A product as the shop's feed describes it. A display of several products has no category and no price."""
 
     sku: str
     title: str
     brand: str
+    category: str | None = None
     price: Decimal | None = None
 
 
@@ -46,7 +56,15 @@ def product(number: int, label: int) -> Listing:
     brand = list(BRANDS)[int(rng.choice(len(BRANDS), p=weights / weights.sum()))]
     title = f"{_NAMES[int(rng.integers(len(_NAMES)))]} {int(rng.integers(100, 1000))}"
     price = round(_PRICES[label] * float(rng.lognormal(0.0, 0.25))) - Decimal("0.10")
-    return Listing(f"DEMO-{number + 1:04}", title, brand, price)
+    return Listing(f"DEMO-{number + 1:04}", title, brand, _category(number, label), price)
+
+
+def _category(number: int, label: int) -> str:
+    if number % _MISFILED_EVERY != _MISFILED_FIRST:
+        return CATEGORIES[label]
+    return next(
+        other for other in CATEGORIES[label + _MISFILED_AS :] + CATEGORIES if other != CATEGORIES[label]
+    )
 
 
 def display(number: int) -> Listing:

@@ -5,7 +5,7 @@ SELECT t.label AS tag,
        round(avg(p.price), 2) AS mean_price,
        mode() WITHIN GROUP (ORDER BY p.brand) AS main_brand
 FROM product_tags t
-JOIN products p USING (sku)
+JOIN product_details p USING (sku)
 WHERE p.price IS NOT NULL
 GROUP BY t.label
 ORDER BY products DESC, tag;

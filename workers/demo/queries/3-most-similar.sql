@@ -4,7 +4,7 @@ SELECT other.sku, p.title, p.brand, p.price,
            AS similarity
 FROM product_embeddings AS this
 JOIN product_embeddings AS other USING (model, model_version)
-JOIN products AS p ON p.id = other.product_id
+JOIN product_details AS p ON p.product_id = other.product_id
 WHERE this.sku = :'sku'
   AND other.sku <> this.sku
 ORDER BY other.embedding <=> this.embedding

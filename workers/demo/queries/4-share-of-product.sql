@@ -5,7 +5,7 @@ SELECT p.brand,
        round(100 * min(s.area)::numeric, 1) AS least_percent,
        count(*) FILTER (WHERE s.area < 0.15) AS below_15_percent
 FROM product_segments s
-JOIN products p USING (sku)
+JOIN product_details p USING (sku)
 WHERE s.model = 'product-mask'
 GROUP BY p.brand
 ORDER BY below_15_percent DESC, p.brand;

@@ -4,7 +4,7 @@ SELECT t.sku, p.title,
        d.label AS detected, round(d.score::numeric, 2) AS box_score
 FROM product_tags t
 JOIN product_detections d USING (sku, image_id)
-JOIN products p USING (sku)
+JOIN product_details p USING (sku)
 WHERE p.price IS NOT NULL
   AND d.ordinal = 0
   AND d.label <> t.label
