@@ -114,8 +114,8 @@ def _values(name: str, rows: str, column: str) -> str:
 
 def _price(name: str, function: str) -> str:
     return f"""
-        SELECT '{name}', CAST(trim_scale({function}(price)) AS text), count(price) FROM product
-        HAVING count(price) > 0"""
+        SELECT '{name}' AS name, CAST(trim_scale({function}(price)) AS text) AS value, count(price) AS products
+        FROM product HAVING count(price) > 0"""
 
 
 _COUNTS = {

@@ -310,3 +310,10 @@ def test_facets_count_beside_what_is_chosen_in_others(engine: sa.Engine, version
     assert [(one.value, one.chosen) for one in narrowed["brands"].values] == [("Bolt", True), ("Acme", False)]
     assert [one.value for one in narrowed["categories"].values] == ["Clothing"]
     assert replace(narrowed["tags"], complete=True).values[0].count == 1
+
+
+def test_a_price_that_is_chosen_is_counted_apart(engine: sa.Engine, versions: Versions) -> None:
+    with engine.connect() as connection:
+        found = {one.name: one for one in facets(connection, "", Chosen(price_from=Decimal(30)))}
+    assert [(one.value, one.chosen) for one in found["price_from"].values] == [("5", True)]
+    assert not found["price_to"].values[0].chosen
