@@ -16,7 +16,7 @@ from tests.acceptance.photos import write_manifest
 from tests.models.training.photos import bar, write_boxes, write_class_folders, write_masks
 
 PHOTOS = 6
-STARTER = {"product-type@1", "product-detector@1", "product-mask@1", "product-embedding@1"}
+STARTER = {"product-type@1", "product-detector@1", "product-mask@1", "product-embedding@1", "photo-facts@1"}
 TRAINED = {"own-type@1": "classify", "own-detector@1": "detect", "own-mask@1": "segment"}
 COMMON = {
     "network.pretrained": "none",

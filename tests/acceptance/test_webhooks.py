@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.conftest import TAGMILL, System
+from tests.acceptance.conftest import EACH, TAGMILL, System
 from tests.acceptance.photos import write_catalog
 from tests.workers.receiver import Receiver, receiving
 
@@ -51,7 +51,7 @@ def test_a_shop_is_told_of_its_job_and_of_a_label(system: System, receiver: Rece
     assert {(data["image_id"], data["label"]) for data in seen} >= {tuple(row) for row in shown}
     assert all(data["skus"] for data in seen)
     (ended,) = (body["data"] for body in told(receiver) if body["type"] == "job.done")
-    assert (ended["job_id"], ended["done"], ended["state"]) == (job, 24, "finished")
+    assert (ended["job_id"], ended["done"], ended["state"]) == (job, 6 * EACH, "finished")
     (listed,) = system.json("webhooks", "list")
     assert (listed["pending"], listed["failed"], listed["last_error"]) == (0, 0, None)
     assert "secret" not in listed
