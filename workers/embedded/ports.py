@@ -6,7 +6,13 @@ outgoing connections: so a server that is down for a moment finds its port again
 
 from __future__ import annotations
 
+import fcntl
+import os
 import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 from workers.embedded.errors import ServiceError
 
@@ -38,3 +44,18 @@ def choose(remembered: int | None, base: int, span: int = 400) -> int:
     raise ServiceError(
         f"No free port between {base} and {base + span} on {LOOPBACK}. Stop what listens there."
     )
+
+
+@contextmanager
+def chosen_by_one() -> Iterator[None]:
+    """Held from the choice of ports until servers listen there: of two that begin at once, both would find one free.
+
+    Waits for others of this user on this machine. The lock goes with its process, whatever becomes of it.
+    """
+    path = Path(tempfile.gettempdir()) / f"tagmill-ports-{os.getuid()}.lock"
+    descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

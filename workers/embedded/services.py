@@ -76,7 +76,8 @@ def up(home: str | os.PathLike[str] | None = None) -> Endpoints:
         if any(_process(place, server).pid() is None for server in servers):
             _check_space(place)
             state.save()
-        _all_at_once(lambda server: _start(place, server, state), servers)
+        with ports.chosen_by_one():
+            _all_at_once(lambda server: _start(place, server, state), servers)
         endpoints = _endpoints(servers, state)
         lines = [f"{name}={value}\n" for name, value in endpoints.environment().items()]
         write_private(place.env_file, "".join(lines))
