@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from catalog.review.names import product_ids
+from catalog.skus import product_ids
 
 
 @dataclass(frozen=True, slots=True)

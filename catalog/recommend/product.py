@@ -6,13 +6,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from catalog.errors import UnknownSku
-from catalog.manifests.cells import BadCell, identifier
 from catalog.manifests.rows import shown
 from catalog.recommend import sources
 from catalog.recommend.ranking import Ranking, blend, reasons, varied
 from catalog.recommend.shown import look_up
 from catalog.search.hits import Hit
+from catalog.skus import product_ids
 
 _PAIRED, _POPULAR = 1.0, 0.01  # what was taken together goes before what might be
 
@@ -36,13 +35,7 @@ def goes_with(connection: sa.Connection, sku: str, *, size: int = 12) -> tuple[H
 
 
 def _find(connection: sa.Connection, sku: str) -> sa.Row[Any]:
-    try:
-        found = connection.execute(_PRODUCT, {"sku": identifier(sku, "sku")}).one_or_none()
-    except BadCell:  # Postgres would not take it, so it has none
-        found = None
-    if found is None:
-        raise UnknownSku(f"there is no product {shown(sku)}; ingest it first, or correct the sku")
-    return found
+    return connection.execute(_PRODUCT, {"id": product_ids(connection, [sku])[sku]}).one()
 
 
 def _beside(connection: sa.Connection, product: sa.Row[Any]) -> dict[int, str]:
@@ -69,7 +62,7 @@ _ACTED = sa.text("SELECT EXISTS (SELECT FROM interactions)")
 
 _REFRESHED = sa.text("SELECT EXISTS (SELECT FROM product_popularity)")
 
-_PRODUCT = sa.text("SELECT id, coalesce(parent_sku, sku) AS family, category FROM products WHERE sku = :sku")
+_PRODUCT = sa.text("SELECT id, coalesce(parent_sku, sku) AS family, category FROM products WHERE id = :id")
 
 _PAIRS = sa.text(
     """

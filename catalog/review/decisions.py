@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from catalog.label_import import upsert
-from catalog.review.names import check_author, check_labels, product_ids
+from catalog.review.names import check_author, check_labels
+from catalog.skus import product_ids
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from catalog.review.names import check_author, product_ids
+from catalog.review.names import check_author
+from catalog.skus import product_ids
 
 
 def dismiss(connection: sa.Connection, sku: str, author: str, *, model: str | None = None) -> int:

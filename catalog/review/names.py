@@ -1,4 +1,4 @@
-"""Skus, labels and authors as people type them: what is there, or a sentence that says it is not."""
+"""Labels and authors as people type them: what is there, or a sentence that says it is not."""
 
 from __future__ import annotations
 
@@ -6,24 +6,13 @@ from collections.abc import Iterable
 
 import sqlalchemy as sa
 
-from catalog.errors import BadDecision, UnknownLabel, UnknownSku
+from catalog.errors import BadDecision, UnknownLabel
 from catalog.filters import is_text
 from catalog.label_import import known_labels
 from catalog.manifests.cells import BadCell, one_line
 from catalog.manifests.rows import shown
 
 LONGEST_AUTHOR = 200
-
-
-def product_ids(connection: sa.Connection, skus: Iterable[str]) -> dict[str, int]:
-    """The number of each product. Raises UnknownSku, which names the first that is none."""
-    wanted = list(dict.fromkeys(skus))
-    usable = [sku for sku in wanted if is_text(sku)]
-    found = {row.sku: row.id for row in connection.execute(_PRODUCTS, {"skus": usable})}
-    for sku in wanted:
-        if sku not in found:
-            raise UnknownSku(f"there is no product {shown(sku)!r}; ingest it first, or correct the sku")
-    return found
 
 
 def check_labels(connection: sa.Connection, labels: Iterable[str]) -> None:
@@ -48,6 +37,3 @@ def check_author(author: str) -> str:
     if plain is None:
         raise BadDecision("there is no author: say whose word it is")
     return plain
-
-
-_PRODUCTS = sa.text("SELECT sku, id FROM products WHERE sku = ANY(:skus)")

@@ -8,8 +8,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from catalog.review.names import check_labels, product_ids
+from catalog.review.names import check_labels
 from catalog.review.sentences import sentence
+from catalog.skus import product_ids
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import sqlalchemy as sa
 
-from catalog.errors import BadQuery, UnknownSku
+from catalog.errors import BadQuery
 from catalog.search import covering, cursor, photos, ranking, reasons, vectors
 from catalog.search import words as texts
 from catalog.search.asking import Asked, ask
@@ -18,6 +18,7 @@ from catalog.search.hits import Chosen, Page
 from catalog.search.known import as_known
 from catalog.search.meaning import Meaning, Vector
 from catalog.search.shown import hits
+from catalog.skus import product_ids
 
 SIZE = 24
 
@@ -84,9 +85,7 @@ def similar(
     cursor.check_size(size)
     texts.check(sku, "the sku")
     chosen = as_known(connection, chosen)
-    product_id = connection.scalar(_PRODUCT, {"sku": sku})
-    if product_id is None:
-        raise UnknownSku(f"there is no product with the sku {sku!r}")
+    product_id = product_ids(connection, [sku])[sku]
     seen = photos.of_product(connection, product_id)
     if seen is None:
         return Page((), None)
@@ -143,7 +142,5 @@ def _page(
     left = ranked[size:]
     return Page(hits(connection, ranked[:size], why), cursor.write(question, left) if left else None)
 
-
-_PRODUCT = sa.text("SELECT id FROM products WHERE sku = :sku")
 
 _NEWEST = "SELECT p.id FROM products p WHERE p.id < :below AND {where} ORDER BY p.id DESC LIMIT :size"

@@ -6,6 +6,7 @@ import re
 import unicodedata
 
 from catalog.errors import BadQuery
+from catalog.filters import is_text
 
 LONGEST_QUERY = 500
 """Characters."""
@@ -31,5 +32,5 @@ def check(text: str, what: str) -> None:
     """Raises BadQuery where Postgres could not take it, or nobody would type it."""
     if len(text) > LONGEST_QUERY:
         raise BadQuery(f"{what} have {len(text):,} characters; write at most {LONGEST_QUERY}")
-    if any(c == "\0" or "\ud800" <= c <= "\udfff" for c in text):
+    if not is_text(text):
         raise BadQuery(f"{what} hold a character that is no text (NUL or half a character); leave it out")

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from fastapi import Depends, HTTPException, Path, Query, Request
 from pydantic import AfterValidator, StringConstraints
 
+from catalog.filters import is_text
 from workers.web.keys import Caller
 from workers.web.state import Web
 
@@ -58,7 +59,7 @@ def _reading(
 
 
 def _printable(text: str) -> str:
-    if "\0" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
+    if not is_text(text):
         raise ValueError("holds a character that no text has (NUL or half of a surrogate pair)")
     return text
 
