@@ -1,0 +1,7 @@
+"""What manifests may name, and what they may cost."""
+
+from __future__ import annotations
+
+from tests.mutations.mutation import Mutation
+
+MUTATIONS: tuple[Mutation, ...] = ()
