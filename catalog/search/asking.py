@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
 
-from catalog.search import colours, label_texts, names, spelling, tags
-from catalog.search.meaning import Meaning, Vector
+from catalog.search import label_texts, names, spelling
+from catalog.search.looking import Looked, look
+from catalog.search.meaning import Meaning
+from catalog.search.names import Labels, Named
 from catalog.search.spelling import Spelt
-from catalog.search.tags import Cuts
+from catalog.search.tags import NONE, Cuts
+from catalog.search.thought import Thought
 
 MOST_LABELS = 8
 
@@ -20,16 +23,18 @@ class Asked:
     """`named` are labels, `near` those that the words are only near to; `colours` are words that photos' colours have.
 
     `thing` are the words that say what is looked for: those that name labels; where only near ones are known, all but
-    colours; where none are known, none.
-    `vector` is what all words mean, where that can be asked.
+    colours; where none are known, none. `labels` are all that there are.
+
+    Without a text embedder there is no `thought`. What it adds, `near` labels, is there once it is `understood`.
     """
 
     spelt: tuple[Spelt, ...]
     named: Cuts
-    near: Cuts
     thing: tuple[str, ...]
     colours: tuple[str, ...]
-    vector: Vector | None
+    labels: Labels
+    thought: Thought | None
+    near: Cuts = NONE
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -39,6 +44,11 @@ class Asked:
     def things(self) -> Cuts:
         """Labels of which a product that is the thing has one."""
         return self.named if self.named.labels else self.near
+
+    @property
+    def wanted(self) -> Cuts:
+        """All labels that the words name or come near."""
+        return Cuts(self.named.labels + self.near.labels, self.named.cuts + self.near.cuts)
 
     @property
     def corrected(self) -> str | None:
@@ -51,21 +61,38 @@ class Asked:
 
 
 def ask(connection: sa.Connection, words: Sequence[str], meaning: Meaning | None) -> Asked:
-    """What `words` (see `words.query`) ask for."""
-    found, thing = names.named(connection, words)
-    spelt = tuple(spelling.spell(connection, words, thing, lambda: names.vocabulary(connection)))
+    """What `words` (see `words.query`) ask for, as far as it can be told without thinking."""
+    thought = _think(meaning, words)  # most words are spelt rightly
+    looked, said, spelt = _looked(connection, words)
+    if list(looked.words) != list(words):
+        thought = _think(meaning, looked.words)
+    named = list(dict.fromkeys(name.label for name in said.found))[:MOST_LABELS]
+    return Asked(spelt, said.labels.cuts.of(named), said.thing, looked.colours, said.labels, thought)
+
+
+def _think(meaning: Meaning | None, words: Sequence[str]) -> Thought | None:
+    return Thought(meaning, words) if meaning is not None and words else None
+
+
+def understood(connection: sa.Connection, asked: Asked) -> Asked:
+    """With what the words mean. This waits for the thought."""
+    if asked.thought is None:
+        return asked
+    alike = label_texts.near(connection, asked.thought.model, asked.thought.vector, asked.labels.names)
+    near = asked.labels.cuts.of([label for label in alike if label not in asked.named.labels][:MOST_LABELS])
+    if asked.named.labels or not near.labels:
+        return replace(asked, near=near)
+    return replace(asked, near=near, thing=tuple(word for word in asked.words if word not in asked.colours))
+
+
+def _looked(connection: sa.Connection, words: Sequence[str]) -> tuple[Looked, Named, tuple[Spelt, ...]]:
+    """What is known of the words once they are spelt rightly, the names they hold, and how they were spelt."""
+    looked = look(connection, words)
+    said = names.named(connection, looked.labels, looked.stem_of)
+    known = looked.known.union(said.thing)
+    spelt = tuple(spelling.spell(connection, words, known, lambda: names.vocabulary(said.labels.names)))
     meant = [one.word for one in spelt]
-    if meant != list(words):
-        found, thing = names.named(connection, meant)
-    named = list(dict.fromkeys(name.label for name in found))[:MOST_LABELS]
-    near: list[str] = []
-    vector = None
-    if meaning is not None and spelt:
-        vector = meaning.embed([" ".join(meant)])[0]
-        near = [label for label in label_texts.near(connection, meaning.name, vector) if label not in named][
-            :MOST_LABELS
-        ]
-    wanted, hues = tags.cuts(connection, [*named, *near]), colours.named(connection, meant)
-    if near and not named:
-        thing = tuple(word for word in meant if word not in hues)
-    return Asked(spelt, wanted.of(named), wanted.of(near), thing, hues, vector)
+    if meant == list(words):
+        return looked, said, spelt
+    looked = look(connection, meant)
+    return looked, names.named(connection, looked.labels, looked.stem_of), spelt

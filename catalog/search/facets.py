@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from catalog.search import ranking
 from catalog.search import words as texts
-from catalog.search.asking import Asked, ask
+from catalog.search.asking import Asked, ask, understood
 from catalog.search.chosen import Where, where
 from catalog.search.hits import Chosen, Facet, FacetValue
 from catalog.search.known import as_known
@@ -31,8 +31,7 @@ def facets(
     without any value are left out. With the same `meaning` they are of what `find` finds. Raises BadQuery.
     """
     typed, chosen = texts.query(words), as_known(connection, chosen)
-    asked = ask(connection, typed, meaning) if words.strip() else None
-    model = None if meaning is None else meaning.name
+    asked = understood(connection, ask(connection, typed, meaning)) if words.strip() else None
     apart = [name for name in NAMES if getattr(chosen, name)]
     found = {}
     for without in (None, *apart):
@@ -41,23 +40,21 @@ def facets(
             _counted(
                 connection,
                 names,
-                _products(connection, words, asked, model, where(connection, chosen, without)),
+                _products(connection, words, asked, where(connection, chosen, without)),
                 chosen,
             )
         )
     return tuple(found[name] for name in NAMES if found[name].values)
 
 
-def _products(
-    connection: sa.Connection, words: str, asked: Asked | None, model: str | None, condition: Where
-) -> list[int]:
+def _products(connection: sa.Connection, words: str, asked: Asked | None, condition: Where) -> list[int]:
     if asked is None:
         query = sa.text(f"SELECT p.id FROM products p WHERE {condition.sql} ORDER BY p.id DESC LIMIT :sample")
         return list(connection.scalars(query, {**condition.parameters, "sample": SAMPLE}))
     if of_sku := ranking.of_sku(connection, words, condition):
         return of_sku
-    found, _ = ranking.candidates(connection, asked, model, condition, SAMPLE)
-    return [product_id for product_id, _ in found[:SAMPLE]]
+    found = ranking.candidates(connection, asked, condition, SAMPLE)
+    return [product_id for product_id, _ in found.ranked[:SAMPLE]]
 
 
 def _counted(

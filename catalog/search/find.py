@@ -11,13 +11,14 @@ import sqlalchemy as sa
 from catalog.errors import BadQuery
 from catalog.search import covering, cursor, photos, ranking, reasons, vectors
 from catalog.search import words as texts
-from catalog.search.asking import Asked, ask
+from catalog.search.asking import ask, understood
 from catalog.search.chosen import Where, where
 from catalog.search.cursor import Ranked
 from catalog.search.hits import Chosen, Page
 from catalog.search.known import as_known
-from catalog.search.meaning import Meaning, Vector
+from catalog.search.meaning import Meaning, Vector, literal
 from catalog.search.shown import hits
+from catalog.search.statements import statement
 from catalog.skus import product_ids
 
 SIZE = 24
@@ -48,9 +49,12 @@ def find(
         the_sku: reasons.Found = dict.fromkeys(first, ("sku as it was typed",))
         return _page(connection, [(product_id, 1.0) for product_id in first], size, question, the_sku)
     asked = ask(connection, typed, meaning)
-    model = None if meaning is None else meaning.name
-    ranked = _ranked(connection, asked, model, condition) if after is None else cursor.read(question, after)
-    why = reasons.of_words(connection, asked, model, [product_id for product_id, _ in ranked[:size]])
+    if after is None:
+        found = ranking.candidates(connection, asked, condition)
+        asked, ranked = found.asked, covering.first_the_thing(connection, found)[: ranking.DEPTH]
+    else:
+        asked, ranked = understood(connection, asked), cursor.read(question, after)
+    why = reasons.of_words(connection, asked, [product_id for product_id, _ in ranked[:size]])
     return _page(connection, ranked, size, question, why)
 
 
@@ -112,20 +116,15 @@ def _alike(
     if after is not None:
         ranked = cursor.read(question, after)
     else:
-        ranked = vectors.nearest_photos(connection, version_id, vector, condition)
+        ranked = vectors.nearest_photos(connection, version_id, literal(vector), condition)
     return _page(connection, ranked, size, question, reasons.of_photos(ranked[:size]))
-
-
-def _ranked(connection: sa.Connection, asked: Asked, model: str | None, condition: Where) -> list[Ranked]:
-    found, tagged = ranking.candidates(connection, asked, model, condition)
-    return covering.first_the_thing(connection, asked, found, tagged)[: ranking.DEPTH]
 
 
 def _browse(
     connection: sa.Connection, condition: Where, size: int, question: bytes, after: str | None
 ) -> Page:
     below = cursor.LARGEST_ID if after is None else _last(cursor.read(question, after))
-    query = sa.text(_NEWEST.format(where=condition.sql))
+    query = statement(_NEWEST, where=condition.sql)
     found = list(connection.scalars(query, {**condition.parameters, "below": below, "size": size + 1}))
     shown = [(product_id, 0.0) for product_id in found[:size]]
     more = cursor.write(question, shown[-1:]) if len(found) > size else None

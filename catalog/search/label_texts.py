@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import sqlalchemy as sa
 
 from catalog.search import names
-from catalog.search.meaning import Meaning, Vector, literal
+from catalog.search.meaning import Meaning, literal
 
 NEAR = 0.42
 """Cosine from which a label is near to words; of all-MiniLM-L6-v2, "trainers" and "Sneaker" have 0.43."""
@@ -32,12 +34,12 @@ def read(engine: sa.Engine, meaning: Meaning) -> None:
         connection.execute(_WRITE, {"model": meaning.name, "names": new, "vectors": vectors})
 
 
-def near(connection: sa.Connection, model: str, vector: Vector) -> list[str]:
-    """Labels of which a name means about the same as `vector`, the nearest first."""
-    rows = connection.execute(_SCORES, {"model": model, "vector": literal(vector)})
+def near(connection: sa.Connection, model: str, vector: str, every_name: Iterable[names.Name]) -> list[str]:
+    """Labels of which one of the names means about the same as `vector`, as Postgres reads it; the nearest first."""
+    rows = connection.execute(_SCORES, {"model": model, "vector": vector})
     scores = {row.name: row.score for row in rows}
     best: dict[str, float] = {}
-    for name in names.every(connection):
+    for name in every_name:
         if name.words in scores:
             best[name.label] = max(scores[name.words], best.get(name.label, -1.0))
     if not best:

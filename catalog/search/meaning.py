@@ -26,4 +26,4 @@ class Meaning(Protocol):
 
 def literal(vector: Vector) -> str:
     """A vector as Postgres reads it."""
-    return "[" + ",".join(f"{value:.7g}" for value in vector.tolist()) + "]"
+    return "[" + ",".join(map("{:.7g}".format, vector.tolist())) + "]"

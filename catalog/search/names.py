@@ -1,20 +1,23 @@
-"""What labels of classifiers that serve are called: by the models, and in the shop's taxonomy, in any language.
+"""What labels of classifiers that serve are called: by the models, and in the shop's taxonomy, in any language; and
+from which score on each counts.
 
-Names are few, and asked for with each search, so a process keeps them until one of them changes.
+Labels are few, and asked for with each search, so a process keeps them until one of them changes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from catalog.search import tags
+from catalog.search.tags import Cuts
 from catalog.search.words import split
 
 KEPT = 4
-"""Sets of names that a process keeps, each by what it was made of."""
-_kept: dict[str, tuple[Name, ...]] = {}
+"""Sets of labels that a process keeps, each by what it was made of."""
+_kept: dict[str, Labels] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,33 +29,53 @@ class Name:
     stems: frozenset[str]
 
 
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """All names of all labels, and their cut-offs."""
+
+    names: tuple[Name, ...]
+    cuts: Cuts
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What typed words are among all `labels`.
+
+    `found` are the names of which they hold all words: "red boots" holds "boot", and not "ankle boot". `thing` are the
+    words that are of these.
+    """
+
+    labels: Labels
+    found: tuple[Name, ...]
+    thing: tuple[str, ...]
+
+
 def every(connection: sa.Connection) -> tuple[Name, ...]:
     """All names of all labels."""
-    return _names(connection, connection.scalar(_VERSION))
+    return _labels(connection, str(connection.scalar(sa.text(VERSION)))).names
 
 
-def named(connection: sa.Connection, words: Sequence[str]) -> tuple[list[Name], tuple[str, ...]]:
-    """Names of which `words` hold all words, by label: "red boots" holds "boot", and not "ankle boot"; and the words
-    that are of these names.
-    """
-    row = connection.execute(_TYPED, {"words": list(words)}).one()
-    stems = set(row.stems)
-    found = [name for name in _names(connection, row.version) if name.stems and name.stems <= stems]
+def named(connection: sa.Connection, version: str, stems: Mapping[str, str | None]) -> Named:
+    """Which names words with these `stems` hold; `version` is that of the labels, see `VERSION`."""
+    labels = _labels(connection, version)
+    given = set(stems.values())
+    found = tuple(name for name in labels.names if name.stems and name.stems <= given)
     of_names = {stem for name in found for stem in name.stems}
-    return found, tuple(word for word, stem in zip(words, row.stems, strict=True) if stem in of_names)
+    return Named(labels, found, tuple(word for word, stem in stems.items() if stem in of_names))
 
 
-def vocabulary(connection: sa.Connection) -> set[str]:
-    """The words of all names, and their English plurals."""
-    singular = {word for name in every(connection) for word in name.words.split()}
+def vocabulary(every_name: Iterable[Name]) -> set[str]:
+    """The words of names, and their English plurals."""
+    singular = {word for name in every_name for word in name.words.split()}
     return singular | {f"{word}s" for word in singular if not word.endswith("s")}
 
 
-def _names(connection: sa.Connection, version: str) -> tuple[Name, ...]:
+def _labels(connection: sa.Connection, version: str) -> Labels:
     if version not in _kept:
         if len(_kept) >= KEPT:
             _kept.clear()
-        _kept[version] = _read(connection)
+        names = _read(connection)
+        _kept[version] = Labels(names, tags.cuts(connection, sorted({name.label for name in names})))
     return _kept[version]
 
 
@@ -68,19 +91,14 @@ def _read(connection: sa.Connection) -> tuple[Name, ...]:
 
 
 # Adding up hashes of the rows takes a tenth of reading them.
-_OF_ALL = """
-    SELECT (SELECT sum(hash_record_extended(ROW(name, labels), 0)) FROM model_versions
-            WHERE state = 'serving' AND task = 'classify')
-           || ' ' || (SELECT coalesce(sum(hash_record_extended(t.*, 0)), 0) FROM taxonomy t)
+VERSION = """
+    SELECT coalesce((SELECT sum(hash_record_extended(ROW(id, name, labels), 0)) FROM model_versions
+                     WHERE state = 'serving' AND task = 'classify')
+                    || ' ' || (SELECT coalesce(sum(hash_record_extended(ROW(model_name, label, threshold), 0)), 0)
+                               FROM thresholds)
+                    || ' ' || (SELECT coalesce(sum(hash_record_extended(t.*, 0)), 0) FROM taxonomy t), '')
 """
-_VERSION = sa.text(f"SELECT coalesce(({_OF_ALL}), '')")
-
-_TYPED = sa.text(
-    f"""
-    SELECT coalesce(({_OF_ALL}), '') AS version,
-           ARRAY(SELECT (ts_lexize('english_stem', word))[1] FROM unnest(CAST(:words AS text[])) word) AS stems
-    """
-)
+"""SQL of a text that changes with the labels, their names or their cut-offs."""
 
 _NAMES = sa.text(
     """

@@ -7,14 +7,17 @@ Scores of words, tags and vectors have no common measure; ranks have.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 
 from catalog.search import tags, vectors
-from catalog.search.asking import Asked
+from catalog.search.asking import Asked, understood
 from catalog.search.chosen import Where
 from catalog.search.cursor import Ranked
+from catalog.search.statements import statement
 from catalog.search.tags import Cuts
+from catalog.search.thought import Thought
 
 DEPTH = 240
 """Products of an order of words or tags, and of the fused one: ten pages of 24."""
@@ -38,42 +41,51 @@ def by_words(connection: sa.Connection, asked: Asked, where: Where, depth: int =
 def by_tags(connection: sa.Connection, wanted: Cuts, where: Where, depth: int = DEPTH) -> list[int]:
     """Products with any of the labels, the surest first."""
     if where.ids is None:
-        pool = depth if where.any else LOOKED_UP_POOL
-        return tags.surest(connection, wanted, depth, where.sql, where.parameters, pool)
+        if where.any:
+            return tags.surest(connection, wanted, depth)
+        return tags.surest(connection, wanted, depth, where.sql, where.parameters, LOOKED_UP_POOL)
     scores: dict[int, float] = {}
     for row in tags.reasons(connection, wanted, where.ids):
         scores[row.product_id] = max(row.score, scores.get(row.product_id, 0.0))
     return sorted(scores, key=lambda one: (-scores[one], -one))[:depth]
 
 
-def by_meaning(connection: sa.Connection, asked: Asked, model: str, where: Where, alike: float) -> list[int]:
+def by_meaning(connection: sa.Connection, thought: Thought | None, where: Where, alike: float) -> list[int]:
     """Products whose text means what was asked, from a cosine of `alike`."""
-    if asked.vector is None:
+    if thought is None:
         return []
-    found = vectors.nearest_texts(connection, model, asked.vector, where)
+    found = vectors.nearest_texts(connection, thought.model, thought.vector, where)
     return [product_id for product_id, cosine in found if cosine >= alike]
 
 
-def candidates(
-    connection: sa.Connection, asked: Asked, model: str | None, where: Where, depth: int = DEPTH
-) -> tuple[list[Ranked], set[int]]:
-    """What is found by words, tags and meaning, fused; and those of it that tags found to be the thing.
-
-    `model` is the text embedder's name, where there is one.
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """What is found by words, tags and meaning, fused; what was `asked`, understood; and which of them tags found to be
+    the thing.
     """
+
+    ranked: list[Ranked]
+    asked: Asked
+    tagged: frozenset[int]
+
+
+def candidates(connection: sa.Connection, asked: Asked, where: Where, depth: int = DEPTH) -> Candidates:
+    """All that is found; what needs no meaning first, while it is thought of."""
     with_words = by_words(connection, asked, where, depth)
     named = by_tags(connection, asked.named, where, depth)
+    asked = understood(connection, asked)
     near = by_tags(connection, asked.near, where, depth)
     alike = vectors.TEXTS_ALIKE if with_words else vectors.TEXTS_ALIKE_ALONE
-    meant = [] if model is None else by_meaning(connection, asked, model, where, alike)
-    return fuse([with_words, named, near, meant]), set(named if asked.named.labels else near)
+    meant = by_meaning(connection, asked.thought, where, alike)
+    tagged = frozenset(named if asked.named.labels else near)
+    return Candidates(fuse([with_words, named, near, meant]), asked, tagged)
 
 
 def of_sku(connection: sa.Connection, words: str, where: Where) -> list[int]:
     """The product whose sku is typed, in this case or another."""
     typed = words.strip()
     forms = list(dict.fromkeys((typed, typed.upper(), typed.lower())))
-    query = sa.text(_SKU.format(where=where.sql))
+    query = statement(_SKU, where=where.sql)
     return list(connection.scalars(query, {**where.parameters, "forms": forms}))
 
 
@@ -89,7 +101,7 @@ def fuse(orders: Iterable[Sequence[int]]) -> list[Ranked]:
 
 def _matching(connection: sa.Connection, tsquery: str, where: Where, depth: int) -> list[int]:
     joined = "" if where.own == "true" else "JOIN products p ON p.id = w.product_id"
-    query = sa.text(_MATCHING.format(joined=joined, own=where.own, looked_up=where.looked_up))
+    query = statement(_MATCHING, joined=joined, own=where.own, looked_up=where.looked_up)
     pool = POOL if where.looked_up == "true" else LOOKED_UP_POOL
     parameters = {**where.parameters, "query": tsquery, "pool": pool, "depth": depth}
     return list(connection.scalars(query, parameters))

@@ -10,7 +10,6 @@ import sqlalchemy as sa
 
 from catalog.search import colours, tags
 from catalog.search.asking import Asked
-from catalog.search.meaning import literal
 from catalog.search.vectors import TEXTS_ALIKE
 
 PLACES = {"A": "title", "B": "brand", "C": "category", "D": "description"}
@@ -18,21 +17,21 @@ PLACES = {"A": "title", "B": "brand", "C": "category", "D": "description"}
 Found = dict[int, tuple[str, ...]]
 
 
-def of_words(connection: sa.Connection, asked: Asked, model: str | None, product_ids: Sequence[int]) -> Found:
-    """Reasons by product id. `model` is the text embedder's name, where there is one."""
+def of_words(connection: sa.Connection, asked: Asked, product_ids: Sequence[int]) -> Found:
+    """Reasons by product id; `asked` is understood."""
     found: dict[int, list[str]] = defaultdict(list)
     ids = {"ids": list(product_ids)}
     for row in _places(connection, asked, ids):
         found[row.product_id].append(f"{PLACES[row.weight]} has {_quoted(row.words)}")
     beside = f", near '{' '.join(asked.words)}'"
-    for wanted, behind in ((asked.named, ""), (asked.near, beside)):
-        for row in tags.reasons(connection, wanted, product_ids):
-            said = f"tag {row.label}, said by a person" if row.person else f"tag {row.label} {row.score:.2f}"
-            found[row.product_id].append(said + behind)
+    tagged = tags.reasons(connection, asked.wanted, product_ids)
+    for row in sorted(tagged, key=lambda row: row.label in asked.near.labels):
+        said = f"tag {row.label}, said by a person" if row.person else f"tag {row.label} {row.score:.2f}"
+        found[row.product_id].append(said + (beside if row.label in asked.near.labels else ""))
     for product_id, colour in colours.of_products(connection, product_ids, asked.colours):
         found[product_id].append(f"colour {colour}")
-    if model is not None and asked.vector is not None:
-        parameters = {**ids, "model": model, "vector": literal(asked.vector), "alike": TEXTS_ALIKE}
+    if (thought := asked.thought) is not None:
+        parameters = {**ids, "model": thought.model, "vector": thought.vector, "alike": TEXTS_ALIKE}
         for row in connection.execute(_MEANS, parameters):
             found[row.product_id].append(f"text {row.score:.2f} alike in meaning")
     corrected = (f"showing results for '{asked.corrected}'",) if asked.corrected else ()
@@ -57,13 +56,14 @@ def _quoted(words: Sequence[str]) -> str:
 # Each word where it weighs most.
 _PLACES = sa.text(
     """
+    WITH typed AS MATERIALIZED (
+        SELECT word, place, weight, to_tsquery('english', word || ':' || mark || weight) AS query
+        FROM unnest(CAST(:words AS text[]), CAST(:marks AS text[])) WITH ORDINALITY typed (word, mark, place),
+             unnest('{A,B,C,D}'::text[]) weight)
     SELECT product_id, weight, array_agg(word ORDER BY place) AS words FROM (
-        SELECT w.product_id, typed.word, typed.place, min(weight) AS weight
-        FROM product_words w,
-             unnest(CAST(:words AS text[]), CAST(:marks AS text[])) WITH ORDINALITY typed (word, mark, place),
-             unnest('{A,B,C,D}'::text[]) weight
+        SELECT w.product_id, typed.word, typed.place, min(typed.weight) AS weight
+        FROM product_words w JOIN typed ON w.words @@ typed.query
         WHERE w.product_id = ANY(CAST(:ids AS bigint[]))
-          AND w.words @@ to_tsquery('english', typed.word || ':' || typed.mark || weight)
         GROUP BY w.product_id, typed.word, typed.place) found
     GROUP BY product_id, weight ORDER BY product_id, weight
     """

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -65,19 +66,17 @@ def distance(one: str, other: str) -> int:
 def spell(
     connection: sa.Connection,
     words: Sequence[str],
-    known: Iterable[str] = (),
+    known: AbstractSet[str] = frozenset(),
     vocabulary: Callable[[], Iterable[str]] = tuple,
 ) -> list[Spelt]:
-    """Each word as it is, or corrected where nothing has it; `known` are words that need no correction, `vocabulary`
-    those that are meant sooner than others as near.
+    """Each word as it is, or corrected where it is not `known`; `vocabulary` are words that are meant sooner than
+    others as near.
 
     A last word that nothing has stands for all words that begin so.
     """
-    asked = [word for word in dict.fromkeys(words) if is_normal(word)]
-    found = {word for (word,) in connection.execute(_KNOWN, {"words": asked})} | set(known)
     spelt = []
     for place, word in enumerate(words):
-        if word in found or not is_normal(word):
+        if word in known or not is_normal(word):
             spelt.append(Spelt(word, word))
         elif place == len(words) - 1 and connection.scalar(_BEGINS, _range(word)):
             spelt.append(Spelt(word, word, begins=True))
@@ -109,15 +108,6 @@ def _may_be(word: str, other: str) -> bool:
     """Quickly, whether they have most letters in common; a swap changes none."""
     return len(set(word) ^ set(other)) <= 2 * errors_allowed(word)
 
-
-_KNOWN = sa.text(
-    """
-    SELECT typed FROM unnest(CAST(:words AS text[])) typed
-    WHERE EXISTS (SELECT FROM known_words k WHERE k.word = typed COLLATE "C")
-       OR EXISTS (SELECT FROM known_words k WHERE k.lexeme = ANY(ts_lexize('english_stem', typed)))
-       OR ts_lexize('english_stem', typed) = '{}'
-    """
-)
 
 _BEGINS = sa.text("SELECT true FROM known_words WHERE word > :word AND word < :behind LIMIT 1")
 

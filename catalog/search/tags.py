@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from catalog.search.statements import statement
+
 # The cut-offs are looked at for rows that have a label only: most have none. `p` in the innermost condition keeps the
 # planner from reading all products with the tag first.
 HAS = """(EXISTS (
@@ -46,6 +48,9 @@ class Cuts:
         }
 
 
+NONE = Cuts((), ())
+
+
 def cuts(connection: sa.Connection, labels: Sequence[str]) -> Cuts:
     """As thresholds are now."""
     rows = connection.execute(_CUTS, {"labels": list(labels)}) if labels else ()
@@ -64,7 +69,7 @@ def surest(
     if not wanted.labels:
         return []
     joined = "" if condition == "true" else "JOIN products p ON p.id = sure.product_id"
-    query = sa.text(_SUREST.format(joined=joined, where=condition))
+    query = statement(_SUREST, joined=joined, where=condition)
     given = {**(parameters or {}), **_renamed(wanted), "limit": limit, "pool": pool or limit}
     return list(connection.scalars(query, given))
 
@@ -73,7 +78,7 @@ def reasons(
     connection: sa.Connection, wanted: Cuts, product_ids: Sequence[int]
 ) -> Sequence[sa.Row[tuple[int, str, float, bool]]]:
     """(product_id, label, score, person) of these products, their best first."""
-    if not wanted.labels:
+    if not wanted.labels or not product_ids:
         return []
     return connection.execute(_REASONS, {**_renamed(wanted), "ids": list(product_ids)}).all()
 

@@ -1,4 +1,7 @@
-"""The nearest of a vector: candidates by an index in half precision where there is one, then exact similarity."""
+"""The nearest of a vector: candidates by an index in half precision where there is one, then exact similarity.
+
+Vectors are asked for as Postgres reads them, see `meaning.literal`.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,9 @@ import sqlalchemy as sa
 
 from catalog.search.chosen import Where
 from catalog.search.cursor import Ranked
-from catalog.search.meaning import Vector, literal
+from catalog.search.statements import statement
 
-PHOTOS, TEXTS = 120, 72
+PHOTOS, TEXTS = 120, 48
 """How many are looked for: five pages of 24 photos; texts are one order of several."""
 MOST_IN_VIEW = 1000
 """The largest `hnsw.ef_search` there is."""
@@ -18,13 +21,13 @@ TEXTS_ALIKE_ALONE = 0.42
 """The same where no text has any of the words."""
 
 
-def nearest_texts(connection: sa.Connection, model: str, vector: Vector, where: Where) -> list[Ranked]:
+def nearest_texts(connection: sa.Connection, model: str, vector: str, where: Where) -> list[Ranked]:
     """Products whose texts are nearest, of `model`; best first."""
     found = _nearest(connection, _TEXTS, where, TEXTS, vector, {"model": model})
     return [one for one in found if one[1] >= TEXTS_ALIKE]
 
 
-def nearest_photos(connection: sa.Connection, version_id: int, vector: Vector, where: Where) -> list[Ranked]:
+def nearest_photos(connection: sa.Connection, version_id: int, vector: str, where: Where) -> list[Ranked]:
     """Products whose photos are nearest, by the embedder `version_id`; best first, each once, by its nearest photo."""
     found: dict[int, float] = {}
     for product_id, score in _nearest(connection, _PHOTOS, where, PHOTOS, vector, {"version_id": version_id}):
@@ -42,20 +45,22 @@ def look_for(connection: sa.Connection, count: int) -> None:
 
 
 def _nearest(
-    connection: sa.Connection, query: str, where: Where, depth: int, vector: Vector, of: dict[str, object]
+    connection: sa.Connection, query: str, where: Where, depth: int, vector: str, of: dict[str, object]
 ) -> list[Ranked]:
-    parameters = {**where.parameters, **of, "vector": literal(vector), "depth": depth}
+    parameters = {**where.parameters, **of, "vector": vector, "depth": depth}
     if where.ids is not None:
-        return _run(connection, query, where, "+ 0", len(vector), parameters)
+        return _run(connection, query, where, "+ 0", parameters)
     look_for(connection, depth)
-    return _run(connection, query, where, "", len(vector), parameters)
+    return _run(connection, query, where, "", parameters)
 
 
 def _run(
-    connection: sa.Connection, query: str, where: Where, exact: str, width: int, parameters: dict[str, object]
+    connection: sa.Connection, query: str, where: Where, exact: str, parameters: dict[str, object]
 ) -> list[Ranked]:
-    text = query.format(where=where.sql, exact=exact, half=f"halfvec({width})", full=f"vector({width})")
-    return [(row[0], float(row[1])) for row in connection.execute(sa.text(text), parameters)]
+    width = str(parameters["vector"]).count(",") + 1
+    joined = "" if where.any else "JOIN products p ON p.id = t.product_id"
+    text = statement(query, joined=joined, where=where.sql, exact=exact, half=f"halfvec({width})")
+    return [(row[0], float(row[1])) for row in connection.execute(text, parameters)]
 
 
 _LOOK_FOR = sa.text(
@@ -66,8 +71,7 @@ _LOOK_FOR = sa.text(
 
 _TEXTS = """
     SELECT t.product_id, 1 - (t.embedding <=> CAST(:vector AS halfvec)) AS score
-    FROM product_texts t JOIN products p ON p.id = t.product_id
-    WHERE t.model = :model AND {where}
+    FROM product_texts t {joined} WHERE t.model = :model AND {where}
     ORDER BY (CAST(t.embedding AS {half}) <=> CAST(:vector AS {half})) {exact} LIMIT :depth
 """
 
