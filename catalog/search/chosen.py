@@ -64,10 +64,9 @@ def where(connection: sa.Connection, chosen: Chosen, without: str | None = None)
         wanted = tags.cuts(connection, chosen.tags)
         looked_up.append(tags.HAS)
         asked |= wanted.parameters
-        rare = tags.surest(connection, wanted, FEW + 1)
-        if len(rare) <= FEW:
+        if tags.are_rare(connection, wanted, FEW):
             own.append("p.id = ANY(CAST(:rare AS bigint[]))")
-            asked["rare"] = rare
+            asked["rare"] = tags.surest(connection, wanted, FEW)
     found = Where(" AND ".join(own) or "true", " AND ".join(looked_up) or "true", asked)
     return _few(connection, found) or found
 

@@ -45,10 +45,10 @@ def find(
     if not words.strip():
         return _browse(connection, condition, size, cursor.mark(chosen), after)
     question = cursor.mark(words, chosen)
+    asked = ask(connection, typed, meaning)
     if after is None and (first := ranking.of_sku(connection, words, condition)):
         the_sku: reasons.Found = dict.fromkeys(first, ("sku as it was typed",))
         return _page(connection, [(product_id, 1.0) for product_id in first], size, question, the_sku)
-    asked = ask(connection, typed, meaning)
     if after is None:
         found = ranking.candidates(connection, asked, condition)
         asked, ranked = found.asked, covering.first_the_thing(connection, found)[: ranking.DEPTH]

@@ -26,6 +26,7 @@ POOL, LOOKED_UP_POOL = 3000, 1000
 filter that looks at photos fewer, and as many of those with a tag, the surest."""
 CONSTANT = 60
 ENOUGH = 24
+"""Products, of what was asked, beside which nothing is looked for that only comes near."""
 
 
 def by_words(connection: sa.Connection, asked: Asked, where: Where, depth: int = DEPTH) -> list[int]:
@@ -74,7 +75,7 @@ def candidates(connection: sa.Connection, asked: Asked, where: Where, depth: int
     with_words = by_words(connection, asked, where, depth)
     named = by_tags(connection, asked.named, where, depth)
     asked = understood(connection, asked)
-    near = by_tags(connection, asked.near, where, depth)
+    near = by_tags(connection, asked.near, where, depth) if len(named) < ENOUGH else []
     alike = vectors.TEXTS_ALIKE if with_words else vectors.TEXTS_ALIKE_ALONE
     meant = by_meaning(connection, asked.thought, where, alike)
     tagged = frozenset(named if asked.named.labels else near)

@@ -57,6 +57,11 @@ def cuts(connection: sa.Connection, labels: Sequence[str]) -> Cuts:
     return Cuts(tuple(labels), tuple((row.id, row.label, row.cut) for row in rows))
 
 
+def are_rare(connection: sa.Connection, wanted: Cuts, most: int) -> bool:
+    """Whether at most `most` photos and people's words have any of the labels: then at most so many products do."""
+    return bool(connection.scalar(_ARE_RARE, {**_renamed(wanted), "most": most}))
+
+
 def surest(
     connection: sa.Connection,
     wanted: Cuts,
@@ -101,6 +106,17 @@ _CUTS = sa.text(
 _ASKED = """unnest(CAST(:wanted_tag_versions AS bigint[]), CAST(:wanted_tag_labels AS text[]),
                 CAST(:wanted_tag_cuts AS real[])) cut (version, label, score)"""
 
+# An index alone tells.
+_ARE_RARE = sa.text(
+    f"""
+    SELECT count(*) <= :most FROM (
+        SELECT FROM {_ASKED} JOIN classifications c
+            ON c.label = cut.label AND c.model_version_id = cut.version AND c.score >= cut.score
+        UNION ALL SELECT FROM overrides WHERE label = ANY(CAST(:wanted_tags AS text[])) AND accepted
+        LIMIT :most + 1) found
+    """
+)
+
 # Several photos of a product may have the label, so fewer products may come than rows are read.
 _SUREST = f"""
     SELECT sure.product_id FROM (
@@ -117,14 +133,16 @@ _SUREST = f"""
     GROUP BY sure.product_id ORDER BY max(sure.score) DESC, sure.product_id DESC LIMIT :limit
 """
 
+# OFFSET keeps the planner from reading all photos with a label.
 _REASONS = sa.text(
     f"""
     SELECT product_id, label, max(score) AS score, bool_or(person) AS person FROM (
         SELECT pi.product_id, c.label, c.score, false AS person
-        FROM product_images pi CROSS JOIN {_ASKED}
-        JOIN classifications c
-            ON c.image_id = pi.image_id AND c.model_version_id = cut.version AND c.label = cut.label
-        WHERE pi.product_id = ANY(CAST(:ids AS bigint[])) AND c.score >= cut.score
+        FROM product_images pi CROSS JOIN LATERAL (
+            SELECT model_version_id, label, score FROM classifications
+            WHERE image_id = pi.image_id AND label = ANY(CAST(:wanted_tags AS text[])) OFFSET 0) c
+        JOIN {_ASKED} ON c.model_version_id = cut.version AND c.label = cut.label AND c.score >= cut.score
+        WHERE pi.product_id = ANY(CAST(:ids AS bigint[]))
           AND NOT EXISTS (SELECT FROM overrides o WHERE o.product_id = pi.product_id AND o.label = cut.label)
         UNION ALL
         SELECT product_id, label, 1.0, true FROM overrides
