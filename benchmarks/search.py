@@ -1,4 +1,5 @@
-"""Search among a hundred thousand products: milliseconds by words, by meaning, by a photo's vector, and facets.
+"""Search among a hundred thousand products: milliseconds by words, by meaning, by a photo's vector, facets, and
+the first page of the grid.
 
 `python -m benchmarks.search [--quick]`; quick has a tenth of the products. Each figure is the 95th percentile of
 searches that differ, with the median in the note: what a caller of `catalog.search` waits for, connection, embedding of
@@ -17,6 +18,7 @@ from statistics import mean, median
 import numpy as np
 import sqlalchemy as sa
 
+from benchmarks.first_page import first_pages
 from benchmarks.rows import Row, run
 from benchmarks.scratch import scratch
 from catalog import search
@@ -77,9 +79,11 @@ def measure(quick: bool) -> list[Row]:
     torch.set_num_threads(1)
     count = PRODUCTS // 10 if quick else PRODUCTS
     with scratch() as place:
-        engine = sa.create_engine(place.database())
+        database = place.database()
+        engine = sa.create_engine(database)
         shop, rows = built(engine, count)
         rows += searched(shop)
+        rows += first_pages(place, database)
         engine.dispose()
     return rows
 
