@@ -19,7 +19,8 @@ _BAND_BYTES = 24
 _BESIDE = {"WEBP": 13, "AVIF": 12, "GIF": 1}
 _OF_MODE = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16L": 2, "I;16B": 2, "I;16N": 2}
 _BITS, _SAMPLES, _TURNED, _ROWS, _TILE_WIDTH, _TILE_LENGTH = 258, 277, 274, 278, 322, 323
-_RUN_LENGTHS = (1, 2)  # of BMP
+RUN_LENGTHS = (1, 2)
+"""How a BMP says that it is compressed."""
 
 
 def memory(
@@ -34,8 +35,10 @@ def memory(
     beside = coefficients + pixels * _BESIDE.get(name, 0)
     if name in ("WEBP", "AVIF"):
         beside += 2 * file_bytes
-    elif name == "BMP" and image.info.get("compression") in _RUN_LENGTHS:
+    elif name == "BMP" and image.info.get("compression") in RUN_LENGTHS:
         beside += 2 * pixels
+    elif name == "GIF" and image.tile and image.tile[0].extents != (0, 0, *image.size):
+        beside += 8 * pixels  # it is laid on a canvas
     elif name == "TIFF":
         beside += _of_tiff(getattr(image, "tag_v2", {}), image, own)
     return own + max(beside, 3 * handed_on) + _BAND_BYTES * min(pixels, BAND_PIXELS)

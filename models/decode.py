@@ -6,6 +6,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 
 import numpy as np
+from PIL import Image
 
 from models.budget import Budget
 from models.colour import Pixels, to_rgb
@@ -54,14 +55,23 @@ def decode(
 
 def _decode(photo: Opened, sides: Sides | None) -> Photo:
     image, width, height = photo.image, photo.width, photo.height
+    box = image.tile[0].extents if photo.format == "GIF" and image.tile else None
     image.load()
     # After loading: in a PNG the EXIF block may stand behind the pixels. Pillow turns a TIFF itself.
     if photo.format == "TIFF":
         turn, (width, height) = 1, image.size
     else:
         turn = orientation(image.info)
-    pixels = _turned(to_rgb(image, sides), turn)
+    whole = image if box in (None, (0, 0, width, height)) else _on_canvas(image, box)
+    pixels = _turned(to_rgb(whole, sides), turn)
     return Photo(pixels, height, width) if turn >= 5 else Photo(pixels, width, height)
+
+
+def _on_canvas(image: Image.Image, box: tuple[int, int, int, int]) -> Image.Image:
+    """The first picture of a GIF may cover a part of it; the rest is transparent, as browsers have it."""
+    canvas = Image.new("RGBA", image.size)
+    canvas.paste(image.crop(box).convert("RGBA"), box)
+    return canvas
 
 
 def _turned(pixels: Pixels, turn: int) -> Pixels:

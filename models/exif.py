@@ -1,6 +1,6 @@
 """The orientation a photo's metadata asks for. Free of torch.
 
-Read here, not by Pillow: of all that EXIF may hold one small number is wanted, and a file of strangers may hold anything.
+Read here, not by Pillow: of all that EXIF may hold one small number is wanted, and strangers may write anything.
 """
 
 from __future__ import annotations

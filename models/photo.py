@@ -7,7 +7,6 @@ refused before any decoder sees them. Nothing here decodes pixels.
 from __future__ import annotations
 
 import re
-import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
@@ -16,8 +15,8 @@ from typing import Literal, NamedTuple, TypeVar, get_args
 
 from PIL import ImageFile, features
 
-from models import exif, jpeg, tiff
-from models.cost import memory
+from models import exif, jpeg, tiff, webp
+from models.cost import RUN_LENGTHS, memory
 from models.errors import (
     Corrupt,
     EmptyFile,
@@ -50,6 +49,7 @@ class Sides(NamedTuple):
 Format = Literal["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF"]
 T = TypeVar("T")
 _FEWEST = Sides(1, 1)
+_MOST_RUNS = 8_000_000  # pixels: Pillow unfolds them one by one, in Python
 FORMATS: tuple[Format, ...] = get_args(Format)
 LONGEST_SIDE = 65_535
 """Pixels: as JPEG has it. Of a photo that is a million pixels long and one wide, every row costs."""
@@ -160,7 +160,7 @@ def open_photo(data: bytes, limits: Limits, sides: Sides | None = None) -> Opene
     coefficients = 0
     if name == "WEBP":
         # libwebp allocates the whole canvas as it opens the file, so its size is read before.
-        _check_pixels(_webp_size(data), limits)
+        _check_pixels(webp.canvas(data), limits)
     elif name == "TIFF":
         tiff.check_directory(data)
     elif name == "JPEG":
@@ -169,9 +169,11 @@ def open_photo(data: bytes, limits: Limits, sides: Sides | None = None) -> Opene
         data = _EXIF_OF_AVIF.sub(rb"\1none", data)
     image = guarded(data, name, lambda: _reader(name)(Metered(data), ""))
     _check_pixels(image.size, limits)
+    width, height = image.size
     if name == "TIFF":
         tiff.check_compression(image.info.get("compression"))
-    width, height = image.size
+    elif name == "BMP" and image.info.get("compression") in RUN_LENGTHS and width * height > _MOST_RUNS:
+        raise TooCostly(f"{width} x {height} is too large for a BMP of run lengths; save it as PNG or JPEG")
     scale = 1.0 if sides is None else sides.scale(width, height)
     if scale < 1.0 and name == "JPEG":
         image.draft(None, (ceil(width * scale), ceil(height * scale)))
@@ -225,23 +227,6 @@ def _check_pixels(size: tuple[int, int] | None, limits: Limits) -> None:
     if width * height > limits.max_pixels:
         count, limit = width * height / 1e6, limits.max_pixels / 1e6
         raise TooManyPixels(f"{width} x {height} is {count:,.1f} megapixels; the limit is {limit:,.1f}")
-
-
-def _webp_size(data: bytes) -> tuple[int, int] | None:
-    """Canvas size of a WebP file (RFC 9649), or None where the header is cut off or unknown."""
-    kind, body = data[12:16], data[20:30]
-    if len(body) < 10:
-        return None
-    if kind == b"VP8X":
-        width, height = (int.from_bytes(body[at : at + 3], "little") + 1 for at in (4, 7))
-        return width, height
-    if kind == b"VP8L":
-        bits = int.from_bytes(body[1:5], "little")
-        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
-    if kind == b"VP8 ":
-        width, height = struct.unpack_from("<HH", body, 6)
-        return width & 0x3FFF, height & 0x3FFF
-    return None
 
 
 def _cut_off(data: bytes, name: Format) -> bool:

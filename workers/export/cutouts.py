@@ -19,7 +19,8 @@ from catalog.filters import Filter
 from catalog.spreadsheets import harmless
 from catalog.versions import Version
 from models.budget import Budget
-from models.decode import Pixels, decode
+from models.colour import Pixels
+from models.decode import decode
 from models.photo import Limits
 from workers.export.objects import each, read_mask
 from workers.export.report import Report
