@@ -6,7 +6,7 @@ import struct
 
 from models.errors import FormatRefused, TooCostly
 
-_KNOWN = "raw tiff_lzw tiff_adobe_deflate tiff_deflate packbits jpeg tiff_ccitt group3 group4"
+_KNOWN = "raw tiff_lzw tiff_adobe_deflate tiff_deflate packbits jpeg"
 COMPRESSIONS = frozenset(_KNOWN.split())
 """In Pillow's names. The others are rare in photos, and each is one more decoder that strangers could reach."""
 

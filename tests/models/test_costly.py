@@ -148,6 +148,7 @@ COSTLY: dict[str, tuple[Callable[[], bytes], str]] = {
         "too_costly",
     ),
     "TIFF by LZMA": (lambda: encode(SMALL, "TIFF", compression="lzma"), "format_refused"),
+    "TIFF of a fax": (lambda: encode(SMALL.convert("1"), "TIFF", compression="group4"), "format_refused"),
     "WebP of a large canvas": (lambda: webp_canvas(7900, 7900), "too_costly"),
 }
 
