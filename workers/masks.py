@@ -56,8 +56,8 @@ def encode_mask(runs: Runs) -> bytes:
 
 def decode_mask(data: bytes, limits: Limits) -> Bytes:
     """The label numbers of a stored mask, uint8 (height, width). Raises PhotoError."""
-    image, name = open_photo(data, limits)
-    return guarded(data, name, lambda: np.array(image, np.uint8))
+    photo = open_photo(data, limits)
+    return guarded(data, photo.format, lambda: np.array(photo.image, np.uint8))
 
 
 def _bits(runs: Runs) -> Bytes:
