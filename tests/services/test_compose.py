@@ -16,7 +16,7 @@ TEXT = (ROOT / "docker-compose.yml").read_text()
 COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 SECRETS = (
-    *("POSTGRES_PASSWORD", "REDIS_PASSWORD", "S3_ACCESS_KEY", "S3_SECRET_KEY"),
+    *("POSTGRES_PASSWORD", "REDIS_PASSWORD", "MESSAGE_KEY", "S3_ACCESS_KEY", "S3_SECRET_KEY"),
     *("FLOWER_BASIC_AUTH", "GRAFANA_PASSWORD", "API_KEYS"),
 )
 DATA_SERVICES = ("postgres", "redis", "minio", "rustfs")
