@@ -60,7 +60,9 @@ def check_messages(runtime: Runtime) -> Iterator[Finding]:
         yield Finding("refused_messages", "warn", sentence, _REMEDIES[one.code])
 
 
-_RELEASES = "Let all hosts run one release; the sweep publishes the work again. `refused_messages` has the newest."
+_RELEASES = (
+    "Let all hosts run one release; the sweep publishes the work again. `refused_messages` has the newest."
+)
 _REMEDIES = {
     "not_sealed": "Give all processes one TAGMILL_MESSAGE_KEY; if they have it, somebody else writes to Redis: "
     "change its password.",
