@@ -94,7 +94,8 @@ def _refuse(message: Any, exc: Any = None, name: str | None = None, **_: Any) ->
     """Sealed by our key, and still nothing for this host, such as a task of a later release."""
     code = "malformed" if name is None else "unknown_task"
     queue = str((message.delivery_info or {}).get("routing_key"))
-    refusing.note(code, queue, repr(message.body).encode(), first_line(exc) if exc else "")
+    body = message.body if isinstance(message.body, bytes) else repr(message.body).encode()
+    refusing.note(code, queue, body, first_line(exc) if exc else "")
 
 
 def _serve_metrics(address: str, port: int) -> None:

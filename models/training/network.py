@@ -162,8 +162,8 @@ def _published(network: Network, spec: ModelSpec) -> Mapping[str, Tensor]:
             return {f"encoder.{key}": tensor for key, tensor in encoder.state_dict().items()}
     except (OSError, RuntimeError, ImportError, UnpicklingError) as error:
         raise TrainingError(
-            f"cannot fetch the published weights of {network.builder}: {first_line(error)[:200]}; fetch them elsewhere and name the "
-            "file in network.pretrained, or choose `starter` (MobileNetV2 trunks) or `none`"
+            f"cannot fetch the published weights of {network.builder}: {first_line(error)[:200]}; fetch them elsewhere "
+            "and name the file in network.pretrained, or choose `starter` (MobileNetV2 trunks) or `none`"
         ) from None
     raise RecipeError(
         f"{network.builder} has no published weights; choose `starter`, `none` or a weights file"

@@ -14,6 +14,7 @@ def test_values_come_as_they_are() -> None:
     assert plain_yaml.load("a: [1, {b: 2.5}]\nc: &x [1]\nd: *x") == {"a": [1, {"b": 2.5}], "c": [1], "d": [1]}
 
 
+@pytest.mark.timeout(20)
 @pytest.mark.parametrize("text", [LAUGHS, "&a [*a]", "a: &a {b: *a}", "x" * 10_000_001])
 def test_too_much(text: str) -> None:
     with pytest.raises(plain_yaml.TooMuch):

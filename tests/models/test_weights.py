@@ -287,6 +287,7 @@ def test_a_file_that_is_too_large_is_not_even_hashed(tmp_path: Path) -> None:
         read_state(path, "0" * 64)
 
 
+@pytest.mark.timeout(20)
 @pytest.mark.parametrize("name", ["w.safetensors", "w.pt"])
 def test_a_device_that_never_ends(tmp_path: Path, name: str) -> None:
     (tmp_path / name).symlink_to("/dev/zero")

@@ -131,3 +131,10 @@ def test_the_image_runs_as_an_ordinary_user() -> None:
     lines = (ROOT / "Dockerfile").read_text().splitlines()
     assert [line for line in lines if line.startswith("USER ")] == ["USER tagmill"]
     assert "FROM python:3.12-slim" in lines
+
+
+def test_what_strangers_reach_shares_no_folder_with_those_that_load_libraries() -> None:
+    mounts = {
+        name: {mount.partition(":")[0] for mount in SERVICES[name]["volumes"]} for name in ("web", "worker")
+    }
+    assert not mounts["web"] & mounts["worker"]
