@@ -13,6 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from catalog.errors import InteractionsError, ManifestError
+from catalog.files import open_regular
 from catalog.interactions.recording import record
 from catalog.interactions.rows import INTERACTIONS, Interaction
 from catalog.manifests.open import open_reader
@@ -63,7 +64,7 @@ def load(
 
 def _open(path: Path) -> Reader[Interaction]:
     try:
-        file = path.open("rb")
+        file = open_regular(str(path))
     except (OSError, ValueError) as error:  # a name that holds NUL is a ValueError
         reason = error.strerror if isinstance(error, OSError) else "that is no name of a file"
         raise InteractionsError(f"cannot read {shown(str(path))}: {reason}") from None

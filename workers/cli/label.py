@@ -12,6 +12,7 @@ from rich.markup import escape
 
 from catalog.error_report import ErrorReport, report_path
 from catalog.errors import LabelsError
+from catalog.files import open_regular
 from catalog.label_import import Imported, every_word, import_labels
 from workers.cli.console import out, print_json
 from workers.cli.files import replacing
@@ -105,7 +106,7 @@ def suggest(
 
 def _opened(path: Path) -> IO[bytes]:
     try:
-        return path.open("rb")
+        return open_regular(str(path))
     except OSError as error:
         raise LabelsError(f"cannot read {path}: {error.strerror}") from None
 
