@@ -12,7 +12,7 @@ from typing import Self, TextIO
 from uuid import uuid4
 
 from catalog.manifests import RowError
-from catalog.spreadsheets import harmless
+from models.spreadsheets import harmless
 
 _ROOM = 255 - len(".errors.csv")
 

@@ -19,8 +19,8 @@ from catalog.errors import (
     StoreRefused,
     StoreUnavailable,
 )
-from catalog.files import pinned
 from catalog.manifests import shown
+from models.files import pinned
 
 CODES: Final = (
     "empty_reference",

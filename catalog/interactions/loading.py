@@ -13,11 +13,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from catalog.errors import InteractionsError, ManifestError
-from catalog.files import open_regular
 from catalog.interactions.recording import record
 from catalog.interactions.rows import INTERACTIONS, Interaction
 from catalog.manifests.open import open_reader
 from catalog.manifests.rows import Progress, Reader, RowError, shown
+from models.files import open_regular
 
 BATCH_ROWS = 5_000
 

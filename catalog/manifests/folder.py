@@ -40,7 +40,9 @@ class FolderReader:
         self._done = 0
         self._total = sum(1 for _ in _below(folder))
         if not self._total:
-            raise ManifestError(f"no photos below {shown(str(folder))}; files that end in {_endings()} are photos")
+            raise ManifestError(
+                f"no photos below {shown(str(folder))}; files that end in {_endings()} are photos"
+            )
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -55,7 +57,11 @@ class FolderReader:
     def rows(self) -> Iterator[Row | RowError]:
         for path in _below(self._folder):
             self._done += 1
-            yield _unreadable(self._done, path) if isinstance(path, OSError) else _row(self._done, path, self._limits)
+            yield (
+                _unreadable(self._done, path)
+                if isinstance(path, OSError)
+                else _row(self._done, path, self._limits)
+            )
 
 
 class BucketReader:
@@ -69,7 +75,9 @@ class BucketReader:
         photos = (key for key in keys if _is_photo(key))
         first = next(photos, None)
         if first is None:
-            raise ManifestError(f"no photos below s3://{store.bucket}/{shown(prefix)}; photos end in {_endings()}")
+            raise ManifestError(
+                f"no photos below s3://{store.bucket}/{shown(prefix)}; photos end in {_endings()}"
+            )
         self._keys = chain([first], photos)
 
     @property
@@ -101,7 +109,9 @@ def _below(folder: Path) -> Iterator[str | OSError]:
                 found = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
         except OSError as error:
             if not inner:
-                raise ManifestError(f"the folder {shown(str(folder))} cannot be read: {error.strerror}") from None
+                raise ManifestError(
+                    f"the folder {shown(str(folder))} cannot be read: {error.strerror}"
+                ) from None
             yield OSError(error.errno, error.strerror, inner)
             continue
         waiting.extend(f"{inner}{name}/" for name, is_dir in reversed(found) if is_dir and name[0] != ".")

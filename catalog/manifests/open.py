@@ -11,7 +11,6 @@ from typing import IO, Final, Literal
 
 from catalog.asset_store import AssetStore
 from catalog.errors import ManifestError, ObjectMissing
-from catalog.files import open_regular
 from catalog.filters import is_text
 from catalog.manifests.contradictions import ProductIndex
 from catalog.manifests.csv_file import CsvReader
@@ -19,6 +18,7 @@ from catalog.manifests.folder import BucketReader, FolderReader
 from catalog.manifests.form import PRODUCTS, Form, R
 from catalog.manifests.jsonl_file import JsonLinesReader
 from catalog.manifests.rows import Limits, Progress, Reader, Row, RowError, shown
+from models.files import open_regular
 
 Format = Literal["csv", "jsonl", "parquet", "folder", "s3"]
 FileFormat = Literal["csv", "jsonl", "parquet"]

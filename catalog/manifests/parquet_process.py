@@ -1,4 +1,4 @@
-"""A process of its own that unpacks Parquet: standard input is the file, standard output a stream of Arrow in small pieces.
+"""A process of its own that unpacks Parquet from standard input, as a stream of Arrow to standard output.
 
 A few hundred bytes of Parquet may stand for gigabytes, whatever its footer says, and nobody can know before they are
 unpacked. Here they are unpacked under a cap of memory, and what breaks is this process alone.

@@ -11,9 +11,9 @@ import typer
 from rich.markup import escape
 
 from catalog.errors import TaxonomyError
-from catalog.files import open_regular
 from catalog.review import taxonomy as rules
 from catalog.review import taxonomy_file
+from models.files import open_regular
 from workers.cli.console import out, print_json, table
 from workers.cli.files import replacing
 from workers.cli.options import JsonFlag

@@ -1,7 +1,7 @@
 """Files whose names came from elsewhere: first pinned, then looked at, and only then opened.
 
-A name may lead to a device, to a pipe that nobody writes to, or somewhere else a moment later. `O_PATH` takes hold of the
-file without opening it (open(2)); what is read afterwards is the very file that was looked at.
+A name may lead to a device, to a pipe that nobody writes to, or somewhere else a moment later. `O_PATH` takes hold of
+the file without opening it (open(2)); what is read afterwards is the very file that was looked at.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO
 
 
@@ -48,3 +49,13 @@ def open_regular(path: str) -> IO[bytes]:
         if not file.is_regular:
             raise OSError(errno.EINVAL, "it is no regular file; save it to a file first", path)
         return file.open()
+
+
+def read_regular(path: Path, limit: int) -> bytes:
+    """All of a regular file. Raises OSError, also where it has more than `limit` bytes."""
+    with open_regular(str(path)) as file:
+        size = os.fstat(file.fileno()).st_size
+        data = file.read(limit + 1) if size <= limit else b""
+    if size > limit or len(data) > limit:
+        raise OSError(errno.EFBIG, f"it has more than {limit:,} bytes", str(path))
+    return data
