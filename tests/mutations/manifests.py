@@ -193,6 +193,13 @@ MUTATIONS: tuple[Mutation, ...] = (
         f"{INJECTION}::test_words_and_facets",
     ),
     Mutation(
+        "a condition's value is SQL",
+        "catalog/filters.py",
+        """return f"{column} = ANY(:{name})", {**parameters, name: self._typed()}""",
+        """return f"{column} = ANY(ARRAY['{self.values[0]}'])", parameters""",
+        f"{INJECTION}::test_conditions_skus_and_names",
+    ),
+    Mutation(
         "masks that are programs",
         "models/training/readers/sources.py",
         "Image.open(file, formats=_FORMATS)",
