@@ -12,12 +12,14 @@ import numpy.typing as npt
 from PIL import Image
 
 from models.errors import DataError
+from models.files import open_regular
 from models.training.readers.run_lengths import drawn
 from models.training.samples import IGNORED, Mask
 
 Colours = Mapping[int, int]
 """A colour as 0xRRGGBB -> the value of a pixel."""
 
+_FORMATS = ("PNG", "BMP", "TIFF", "GIF", "WEBP", "JPEG")
 _NUMBERS = ("L", "P", "I", "I;16", "I;16L", "I;16B", "I;16N")
 
 
@@ -60,7 +62,8 @@ def read_values(path: Path, colours: Colours | None = None) -> Mask:
     A mask in colour is read where `colours` are known, or where it is grey all the same.
     """
     try:
-        with Image.open(path) as image:
+        # By name, since other readers of Pillow's start programs, such as that of EPS.
+        with open_regular(str(path)) as file, Image.open(file, formats=_FORMATS) as image:
             image.load()
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise DataError(f"the mask {path} cannot be read: {' '.join(str(error).split())}") from None
