@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import IO, Any, Generic
 
 import pyarrow as pa
@@ -15,6 +16,9 @@ from catalog.manifests.form import Form, R
 from catalog.manifests.rows import Limits, Progress, RowError, shown
 
 _BATCH = 1_024
+# What Arrow and Python raise for bytes that are damaged, or say what neither can hold: a day of the year 300,000, a
+# number of a dictionary's entry that it lacks, a time zone that nobody knows.
+_DAMAGED = (pa.ArrowException, OSError, ValueError, ArithmeticError, LookupError)
 
 
 class ParquetReader(Generic[R]):
@@ -28,10 +32,11 @@ class ParquetReader(Generic[R]):
         try:
             # Pre-buffering would hold a whole row group's bytes, and some files have only one row group.
             self._parquet = pq.ParquetFile(file, pre_buffer=False, buffer_size=1 << 16)
-        except (pa.ArrowException, OSError) as error:
+            schema = self._parquet.schema_arrow
+            names = schema.names
+        except _DAMAGED as error:
             raise ManifestError(f"the manifest is no readable Parquet file: {shown(str(error))}") from None
-        schema = self._parquet.schema_arrow
-        self._columns = form.require(form.read(schema.names, limits))
+        self._columns = form.require(form.read(names, limits))
         _check_photos(schema, self._columns)
         self._total: int = self._parquet.metadata.num_rows
 
@@ -40,7 +45,7 @@ class ParquetReader(Generic[R]):
         return self._columns.names
 
     def progress(self) -> Progress:
-        return Progress(self._done, self._total, "rows")
+        return Progress(self._done, max(self._done, self._total), "rows")
 
     def close(self) -> None:
         self._parquet.close()
@@ -51,7 +56,7 @@ class ParquetReader(Generic[R]):
         while True:
             try:
                 batch = next(batches, None)
-            except (pa.ArrowException, OSError) as error:
+            except _DAMAGED as error:
                 reason = f"the file is damaged from here on, the rest is not read: {shown(str(error))}"
                 yield RowError(self._done + 1, None, None, "malformed_row", reason)
                 return
@@ -59,26 +64,41 @@ class ParquetReader(Generic[R]):
                 return
             for values in _records(batch):
                 self._done += 1
-                if isinstance(values, UnicodeDecodeError):
-                    reason = f"a cell is not UTF-8: {shown(str(values))}"
-                    yield RowError(self._done, None, None, "wrong_encoding", reason)
+                if isinstance(values, _Unreadable):
+                    yield RowError(self._done, None, None, values.code, values.reason)
                 else:
                     yield self._form.row(self._done, self._columns, values, self._limits)
 
 
-def _records(batch: Any) -> Iterator[tuple[object, ...] | UnicodeDecodeError]:
-    """The batch row by row; if a text in it is not UTF-8, that row's error."""
-    columns = [_exact(batch.column(i)) for i in range(batch.num_columns)]
+@dataclass(frozen=True, slots=True)
+class _Unreadable:
+    """Why a row is none, as RowError has it."""
+
+    code: str
+    reason: str
+
+
+def _records(batch: Any) -> Iterator[tuple[object, ...] | _Unreadable]:
+    """The batch row by row; where a cell in it cannot be read, only that row is lost."""
     try:
-        yield from zip(*(_values(column) for column in columns), strict=True)
+        columns = [_values(_exact(column)) for column in batch.columns]
+    except _DAMAGED:
+        yield from (_record(batch, row) for row in range(batch.num_rows))
         return
-    except UnicodeDecodeError:
-        pass  # raised before the first row came out: all columns are read by then
-    for row in range(batch.num_rows):
+    yield from zip(*columns, strict=True)
+
+
+def _record(batch: Any, row: int) -> tuple[object, ...] | _Unreadable:
+    found: list[object] = []
+    for column in batch.columns:
         try:
-            yield tuple(_values(column.slice(row, 1))[0] for column in columns)
-        except UnicodeDecodeError as error:
-            yield error
+            found += _values(_exact(column.slice(row, 1)))
+        except _DAMAGED as error:
+            name = shown(batch.schema.names[len(found)], 60)
+            if isinstance(error, UnicodeDecodeError):
+                return _Unreadable("wrong_encoding", f"column {name} is not UTF-8: {shown(str(error))}")
+            return _Unreadable("malformed_row", f"column {name} cannot be read: {shown(str(error))}")
+    return tuple(found)
 
 
 def _values(column: Any) -> list[object]:

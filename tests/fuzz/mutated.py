@@ -1,0 +1,62 @@
+"""A child that mutates a target's seeds: `python -m tests.fuzz.mutated TARGET --seconds 60 --seed 7`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from itertools import count, islice
+from pathlib import Path
+from random import Random
+
+from tests.fuzz.mutate import mutate, one_by_one
+from tests.fuzz.target import Target
+from tests.fuzz.targets import load
+from tests.fuzz.watch import Watch, quiet
+
+FOLDER = Path(".fuzz")
+SYSTEMATIC = 0.3
+"""Of the time: what needs no chance goes first, in an order that the seed chooses."""
+LARGEST = 1 << 16
+"""Larger seeds, the bombs, are run as they are."""
+
+
+def fuzz(target: Target, watch: Watch, seed: int, seconds: float, cases: int | None = None) -> None:
+    """Until the time is up, or about so many cases were run."""
+    chance = Random(seed)
+    seeds = list(target.seeds())
+    begun = time.monotonic()
+    for data in seeds:
+        watch.run(data)
+    small = [data for data in seeds if len(data) <= LARGEST]
+    chance.shuffle(small)
+    for share, wrong in (
+        (SYSTEMATIC, (wrong for data in small for wrong in one_by_one(data))),
+        (1.0, (mutate(chance.choice(small), chance, small) for _ in count())),
+    ):
+        end = begun + share * seconds
+        for data in islice(wrong, None if cases is None else round(share * cases)):
+            if time.monotonic() > end:
+                break
+            watch.run(data)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.fuzz.mutated", description=__doc__)
+    parser.add_argument("target")
+    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--cases", type=int)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--folder", type=Path, default=FOLDER)
+    parser.add_argument("--hand", type=Path, default=FOLDER / "hand")
+    given = parser.parse_args()
+    given.folder.mkdir(exist_ok=True, parents=True)
+    with quiet():
+        target = load(given.target)
+        watch = Watch(target, given.folder, given.hand)
+        fuzz(target, watch, given.seed, given.seconds, given.cases)
+    sys.exit(1 if watch.found else 0)
+
+
+if __name__ == "__main__":
+    main()
