@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +13,7 @@ from torch import Tensor, nn
 
 from models.digest import sha256_of
 from models.draft import Draft
-from models.errors import WeightsError
+from models.errors import WeightsError, first_line
 
 NAMED = 3
 """How many tensors an error names."""
@@ -97,8 +96,8 @@ def _read_torch(path: Path) -> dict[str, Tensor]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of other pickle protocols: what follows is an error or fine
             found = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError) as error:
-        first = str(error).strip().split("\n")[0][:200]
+    except Exception as error:  # noqa: BLE001  (a damaged pickle raises whatever its next instruction does)
+        first = first_line(error)[:200]
         raise WeightsError(
             f"{path} is damaged, or a pickle of more than tensors, which could run code and is refused "
             f"({first}); save the state dict as safetensors"

@@ -43,6 +43,7 @@ class Watch:
             self._hand = mmap.mmap(file.fileno(), 0)
         self._status = os.open("/proc/self/status", os.O_RDONLY)
         self._peak = os.open("/proc/self/clear_refs", os.O_WRONLY)
+        self._resident = self._memory()[1]
         faulthandler.enable()
         faulthandler.register(signal.SIGPROF, chain=True)  # its default ends the process: that is a hang
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -53,6 +54,7 @@ class Watch:
         data = data[:LONGEST]
         self.cases += 1
         self._hand[: _HEAD.size + len(data)] = _HEAD.pack(self.cases, len(data)) + data
+        before = self._resident
         os.pwrite(self._peak, b"5", 0)
         signal.setitimer(signal.ITIMER_PROF, SECONDS)
         try:
@@ -61,9 +63,9 @@ class Watch:
             self._keep(data, "error", _place(error), "".join(traceback.format_exception(error)))
         finally:
             signal.setitimer(signal.ITIMER_PROF, 0)
-        peak, now = self._memory()
-        if peak - now > MEMORY or peak > PROCESS:
-            self._keep(data, "memory", "", f"it took {peak - now:,} bytes besides {now:,}\n")
+        peak, self._resident = self._memory()
+        if peak - before > MEMORY or peak > PROCESS:
+            self._keep(data, "memory", "", f"it took {peak - before:,} bytes besides {before:,}\n")
 
     def _memory(self) -> tuple[int, int]:
         """Bytes resident: at most since the case began, and now."""
