@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from models.errors import RecipeError
+from models.mapping_file import read_mapping
 from models.spec import BUILDER, NAME, Preprocessing
 from models.training.samples import TrainableTask
 
@@ -185,13 +186,11 @@ def load(reference: str) -> Recipe:
             f"there is no recipe {reference}; shipped are {', '.join(shipped())}, or name a .yaml file"
         )
     try:
-        fields = yaml.safe_load(path.read_text(encoding="utf-8"))
+        fields = read_mapping(path)
     except OSError as error:
         raise RecipeError(f"cannot read the recipe {path}: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path} is no YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(fields, dict):
-        raise RecipeError(f"{path} holds no recipe; see docs/training.md for one")
+    except ValueError as error:
+        raise RecipeError(f"{path} {error}; see docs/training.md for a recipe") from None
     return parse(fields, str(path))
 
 

@@ -8,7 +8,22 @@ from random import Random
 from tests.fuzz.parts import healed, split
 
 _BYTES = (0, 1, 0x7F, 0x80, 0xFE, 0xFF)
-_LIES = (0, 1, 2, 0x7F, 0x80, 0xFF, 0x100, 0x7FFF, 0x8000, 0xFFFF, 0x10000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
+_LIES = (
+    0,
+    1,
+    2,
+    0x7F,
+    0x80,
+    0xFF,
+    0x100,
+    0x7FFF,
+    0x8000,
+    0xFFFF,
+    0x10000,
+    0x7FFFFFFF,
+    0x80000000,
+    0xFFFFFFFF,
+)
 _HEADER = 64
 _KILOBYTE = 1024
 _REPEATS = (2, 3, 10, 100)
@@ -61,7 +76,9 @@ def _lie(data: bytearray, chance: Random, _: Sequence[bytes]) -> bytearray:
     at, size = _place(data, chance), chance.choice((1, 2, 2, 4, 4, 4, 8))
     order = chance.choice(("little", "big"))
     said = int.from_bytes(data[at : at + size], order)
-    value = chance.choice((*_LIES, len(data), said + 1, said - 1, said * 2, said << 8, 1 << chance.randrange(64)))
+    value = chance.choice(
+        (*_LIES, len(data), said + 1, said - 1, said * 2, said << 8, 1 << chance.randrange(64))
+    )
     data[at : at + size] = (value % (1 << 8 * size)).to_bytes(size, order)
     return data
 

@@ -70,7 +70,9 @@ class Watch:
     def _memory(self) -> tuple[int, int]:
         """Bytes resident: at most since the case began, and now."""
         status = os.pread(self._status, 4096, 0)
-        peak, now = (int(status[status.index(name) + 6 :].split(None, 1)[0]) for name in (b"VmHWM:", b"VmRSS:"))
+        peak, now = (
+            int(status[status.index(name) + 6 :].split(None, 1)[0]) for name in (b"VmHWM:", b"VmRSS:")
+        )
         return peak << 10, now << 10
 
     def _keep(self, data: bytes, what: str, place: str, said: str) -> None:

@@ -63,7 +63,9 @@ def _pngs() -> Iterator[bytes]:
 def tiff(entries: dict[int, tuple[int, int]], body: bytes) -> bytes:
     """One directory of numbers: tag → (type 3 or 4, value). `body` begins at byte 8."""
     at = 8 + len(body) + (len(body) & 1)
-    rows = b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, (kind, value) in sorted(entries.items()))
+    rows = b"".join(
+        struct.pack("<HHII", tag, kind, 1, value) for tag, (kind, value) in sorted(entries.items())
+    )
     directory = struct.pack("<H", len(entries)) + rows + b"\0\0\0\0"
     return struct.pack("<2sHI", b"II", 42, at) + body.ljust(at - 8, b"\0") + directory
 
@@ -73,7 +75,13 @@ def _tiffs() -> Iterator[bytes]:
     plain = {256: 10, 257: 10, 258: 8, 259: 8, 262: 1, 277: 1}
     strip = {**plain, 273: 8, 278: 10, 279: len(much)}
     tile = {**plain, 322: 20_000, 323: 20_000, 324: 8, 325: len(much)}
-    for entries in (strip, {**strip, 278: 40_000_000}, {**strip, 257: 40_000_000}, tile, {**tile, 322: 65_536}):
+    for entries in (
+        strip,
+        {**strip, 278: 40_000_000},
+        {**strip, 257: 40_000_000},
+        tile,
+        {**tile, 322: 65_536},
+    ):
         yield tiff({tag: (4, value) for tag, value in entries.items()}, much)
     yield tiff({tag: (4, value) for tag, value in {**strip, 256: SIDE, 257: SIDE}.items()}, b"")
     yield tiff({tag: (4, 1) for tag in range(30_000, 64_000)}, b"")
@@ -102,7 +110,9 @@ def _gif(width: int, height: int, wide: int | None = None, high: int | None = No
 def _bmps() -> Iterator[bytes]:
     def bmp(width: int, height: int, bits: int, packing: int, body: bytes) -> bytes:
         info = struct.pack("<IiiHHIIiiII", 40, width, height, 1, bits, packing, len(body), 0, 0, 0, 0)
-        return b"BM" + struct.pack("<IHHI", 54 + 1024 + len(body), 0, 0, 54 + 1024) + info + bytes(1024) + body
+        return (
+            b"BM" + struct.pack("<IHHI", 54 + 1024 + len(body), 0, 0, 54 + 1024) + info + bytes(1024) + body
+        )
 
     yield bmp(SIDE, SIDE, 8, 1, b"\0\1")
     yield bmp(SIDE, -SIDE, 24, 0, b"")
@@ -112,7 +122,9 @@ def _bmps() -> Iterator[bytes]:
 
 def _webps() -> Iterator[bytes]:
     file = BytesIO()
-    Image.new("RGBA", (8, 8)).save(file, "WEBP", save_all=True, append_images=[Image.new("RGBA", (8, 8), "red")])
+    Image.new("RGBA", (8, 8)).save(
+        file, "WEBP", save_all=True, append_images=[Image.new("RGBA", (8, 8), "red")]
+    )
     moving = file.getvalue()
     yield moving[:24] + struct.pack("<I", SIDE)[:3] + struct.pack("<I", SIDE)[:3] + moving[30:]
     first = moving.index(b"ANMF")

@@ -31,12 +31,24 @@ def picture(size: tuple[int, int] = SMALL, mode: str = "RGB") -> Image.Image:
     planes = [across * 255 // width, down * 255 // height, noise * 6, (across > width // 2) * 255]
     image = Image.fromarray(np.stack(planes, axis=-1).astype(np.uint8), "RGBA")
     if mode in ("LAB",):
-        return ImageCms.profileToProfile(
-            image.convert("RGB"), ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), outputMode="LAB"
-        ) or image
+        return (
+            ImageCms.profileToProfile(
+                image.convert("RGB"),
+                ImageCms.createProfile("sRGB"),
+                ImageCms.createProfile("LAB"),
+                outputMode="LAB",
+            )
+            or image
+        )
     if mode.startswith("I;16"):
         return Image.fromarray((across * 2000 + down).astype(np.uint16))
-    return image if mode == "RGBA" else image.convert("RGB").convert(mode) if mode != "LA" else image.convert("LA")
+    return (
+        image
+        if mode == "RGBA"
+        else image.convert("RGB").convert(mode)
+        if mode != "LA"
+        else image.convert("LA")
+    )
 
 
 def save(image: Image.Image, form: str, **options: object) -> bytes:
@@ -92,7 +104,9 @@ def _gifs() -> Iterator[bytes]:
     for mode in ("P", "L", "1"):
         yield save(picture(mode=mode), "GIF")
     yield save(picture(mode="P"), "GIF", transparency=3, interlace=1, comment=b"words")
-    yield save(picture(mode="P"), "GIF", save_all=True, append_images=[picture(), picture(mode="L")], duration=9)
+    yield save(
+        picture(mode="P"), "GIF", save_all=True, append_images=[picture(), picture(mode="L")], duration=9
+    )
     yield save(picture(LARGE, "P"), "GIF")
 
 
@@ -101,7 +115,9 @@ def _bmps() -> Iterator[bytes]:
         yield save(picture(mode=mode), "BMP")
     plain = bytearray(save(picture(mode="L"), "BMP"))
     start = int.from_bytes(plain[10:14], "little")
-    plain[30:34] = (1).to_bytes(4, "little")  # run lengths of eight bits: pairs, ends of lines, a jump, the end
+    plain[30:34] = (1).to_bytes(
+        4, "little"
+    )  # run lengths of eight bits: pairs, ends of lines, a jump, the end
     yield bytes(plain[:start]) + b"\x08\x11\x10\x22\0\0\0\x04abcd\0\2\1\1\x05\x33\0\0" * 4 + b"\0\1"
 
 
@@ -120,4 +136,6 @@ def _avifs() -> Iterator[bytes]:
     if features.check("avif"):
         yield save(picture(), "AVIF", speed=10)
         yield save(picture(mode="RGBA"), "AVIF", speed=10, exif=_exif(3), icc_profile=_profile())
-        yield save(picture(), "AVIF", speed=10, save_all=True, append_images=[picture(mode="L").convert("RGB")])
+        yield save(
+            picture(), "AVIF", speed=10, save_all=True, append_images=[picture(mode="L").convert("RGB")]
+        )

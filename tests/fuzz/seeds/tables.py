@@ -20,7 +20,13 @@ A1,Red shirt,,,,,,,e.jpg,,,
 B1,Größe шляпа,=cmd(),,,0.0001 USD,,../x,/etc/passwd,s3://other/key,,{}
 """
 RECORDS = (
-    {"sku": "A1", "title": "Red", "price": 12.5, "image": ["a.jpg", "b.jpg"], "attributes": {"a": [1, None, {"b": 2.5}]}},
+    {
+        "sku": "A1",
+        "title": "Red",
+        "price": 12.5,
+        "image": ["a.jpg", "b.jpg"],
+        "attributes": {"a": [1, None, {"b": 2.5}]},
+    },
     {"id": 7, "image": "a.jpg|b.jpg", "price": "12,50", "Colour": "red", "big": 10**30, "small": 1e-300},
     {"sku": "A1", "image": None, "deep": [[[[[["x"]]]]]]},
     {"sku": "Größe", "photo": "\\u0000 \U0001f600", "currency": "eur", "parent_sku": "A1"},
@@ -31,7 +37,7 @@ RECORDS = (
 def csvs() -> tuple[bytes, ...]:
     """Manifests as CSV."""
     plain = PRODUCTS.encode()
-    semicolons = b"sep=;\r\nSKU;Image;Preis\r\nA;a.jpg;1,5\r\nB;\"b;c.jpg\";2\r\n"
+    semicolons = b'sep=;\r\nSKU;Image;Preis\r\nA;a.jpg;1,5\r\nB;"b;c.jpg";2\r\n'
     return (
         plain,
         b"\xef\xbb\xbf" + plain.replace(b"\n", b"\r\n"),

@@ -61,11 +61,26 @@ def _mask(path: Path) -> None:
 
 def _seeds() -> tuple[bytes, ...]:
     tree = {
-        "images": [{"id": 1, "file_name": "a.jpg", "width": 40, "height": 30}, {"id": "2", "file_name": "b/c.png"}],
+        "images": [
+            {"id": 1, "file_name": "a.jpg", "width": 40, "height": 30},
+            {"id": "2", "file_name": "b/c.png"},
+        ],
         "categories": [{"id": 1, "name": "shoe"}, {"id": 2, "name": "bag"}],
         "annotations": [
-            {"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 2, 10, 12.5], "segmentation": [[1, 1, 9, 1, 9, 9]]},
-            {"image_id": 1, "category_id": 2, "bbox": [0, 0, 40, 30], "iscrowd": 1, "segmentation": {"size": [30, 40], "counts": [100, 1100]}},
+            {
+                "id": 1,
+                "image_id": 1,
+                "category_id": 1,
+                "bbox": [1, 2, 10, 12.5],
+                "segmentation": [[1, 1, 9, 1, 9, 9]],
+            },
+            {
+                "image_id": 1,
+                "category_id": 2,
+                "bbox": [0, 0, 40, 30],
+                "iscrowd": 1,
+                "segmentation": {"size": [30, 40], "counts": [100, 1100]},
+            },
             {"image_id": "2", "category_id": 2, "bbox": [3, 3, 4, 4]},
         ],
     }

@@ -86,4 +86,6 @@ def _check_json(value: object, depth: int = 0) -> None:
     elif isinstance(value, str):
         assert _stored(value)
     else:
-        assert value is None or isinstance(value, int) or (isinstance(value, float) and value - value == 0), value
+        assert value is None or isinstance(value, int) or (isinstance(value, float) and value - value == 0), (
+            value
+        )

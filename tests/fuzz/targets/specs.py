@@ -61,7 +61,16 @@ description: |
         b"%c: &%c [*%c, *%c, *%c, *%c, *%c, *%c, *%c, *%c]\n" % (k, k, *[k - 1] * 8) for k in range(98, 108)
     )
     json = ModelSpec.parse(read_yaml(spec)).to_json().encode()
-    return (spec, json, *recipes, odd, spec.replace(b"training: {", bomb.replace(b"a: &a", b"training:\n a: &a").replace(b"\n", b"\n ") + b"x: {"), b"task: 12:30:45\n" + b"- " * 200)
+    return (
+        spec,
+        json,
+        *recipes,
+        odd,
+        spec.replace(
+            b"training: {", bomb.replace(b"a: &a", b"training:\n a: &a").replace(b"\n", b"\n ") + b"x: {"
+        ),
+        b"task: 12:30:45\n" + b"- " * 200,
+    )
 
 
 def read_yaml(data: bytes) -> dict[str, object]:

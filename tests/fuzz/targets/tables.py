@@ -78,7 +78,7 @@ def _sentence(error: Exception) -> None:
 
 def _seeds() -> tuple[bytes, ...]:
     return (
-        b"sku,label,accepted\nA,shoe,true\nB,bag,no\nB,\"b\nag\",1\n",
+        b'sku,label,accepted\nA,shoe,true\nB,bag,no\nB,"b\nag",1\n',
         b"model;label;category;name.de\nproduct-type;shoe;Shoes;Schuhe\nmaterial;wool;Wool;\nmaterial;wood;x;\n",
         b"shopper,sku,kind,happened_at\nann,A,view,2026-11-29T18:30:00Z\nbob,B,buy,20261129\n,,,0001-01-01T00:00:00+14\n",
         b'{"shopper": "ann", "sku": 7, "kind": "view", "happened_at": "2026-11-29"}\n{"happened_at": 17.5}\n',

@@ -41,9 +41,18 @@ def check(data: bytes) -> None:
         sent.append(message)
 
     scope = {
-        "type": "http", "method": "POST", "path": "/", "raw_path": b"/", "query_string": b"", "scheme": "http",
-        "server": ("here", 80), "client": ("there", 1), "root_path": "", "http_version": "1.1",
-        "headers": [(b"content-type", kind), (b"accept", b"application/json")], "caller": "someone",
+        "type": "http",
+        "method": "POST",
+        "path": "/",
+        "raw_path": b"/",
+        "query_string": b"",
+        "scheme": "http",
+        "server": ("here", 80),
+        "client": ("there", 1),
+        "root_path": "",
+        "http_version": "1.1",
+        "headers": [(b"content-type", kind), (b"accept", b"application/json")],
+        "caller": "someone",
     }
     asyncio.run(_APP(scope, receive, send))
     assert sent[0]["status"] in (200, 400, 413, 422), sent
@@ -51,12 +60,12 @@ def check(data: bytes) -> None:
 
 def _seeds() -> tuple[bytes, ...]:
     head = b"multipart/form-data; boundary=" + _BOUNDARY[2:] + b"\n"
-    part = b"\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.jpg\"\r\nContent-Type: image/jpeg\r\n\r\n"
-    field = b"\r\nContent-Disposition: form-data; name=\"left\"\r\n\r\n12\r\n"
+    part = b'\r\nContent-Disposition: form-data; name="file"; filename="a.jpg"\r\nContent-Type: image/jpeg\r\n\r\n'
+    field = b'\r\nContent-Disposition: form-data; name="left"\r\n\r\n12\r\n'
     body = _BOUNDARY + part + b"\xff\xd8" + bytes(50) + b"\r\n" + _BOUNDARY + field + _BOUNDARY + b"--\r\n"
     return (
         head + body,
-        head + body.replace(b"filename=\"a.jpg\"", b"filename*=UTF-8''%e2%82.jpg"),
+        head + body.replace(b'filename="a.jpg"', b"filename*=UTF-8''%e2%82.jpg"),
         head + body.replace(bytes(50), bytes(9_000)),
         head + (_BOUNDARY + field) * 30 + _BOUNDARY + b"--",
         b"application/x-www-form-urlencoded\nfile=a&left=1",

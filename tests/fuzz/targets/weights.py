@@ -34,19 +34,35 @@ def check(data: bytes) -> None:
         except WeightsError as error:
             assert 10 < len(str(error)) < 2_000, len(str(error))
         else:
-            assert all(isinstance(name, str) and bool(torch.isfinite(value.float()).all()) for name, value in state.items())
+            assert all(
+                isinstance(name, str) and bool(torch.isfinite(value.float()).all())
+                for name, value in state.items()
+            )
     assert not _RUN.exists(), "code was run"
 
 
 def _seeds() -> tuple[bytes, ...]:
-    tensors = {"a.weight": torch.arange(6.0).reshape(2, 3), "b": torch.zeros(2, dtype=torch.int64), "c": torch.ones(2).half()}
+    tensors = {
+        "a.weight": torch.arange(6.0).reshape(2, 3),
+        "b": torch.zeros(2, dtype=torch.int64),
+        "c": torch.ones(2).half(),
+    }
     new, old, wrapped = io.BytesIO(), io.BytesIO(), io.BytesIO()
     torch.save(tensors, new)
     torch.save(tensors, old, _use_new_zipfile_serialization=False)
-    torch.save({"state_dict": {f"module.{name}": value for name, value in tensors.items()}, "epoch": 1}, wrapped)
+    torch.save(
+        {"state_dict": {f"module.{name}": value for name, value in tensors.items()}, "epoch": 1}, wrapped
+    )
     gadget = io.BytesIO()
     torch.save({"a": Gadget()}, gadget)
-    return save(tensors), new.getvalue(), old.getvalue(), wrapped.getvalue(), gadget.getvalue(), pickle.dumps(Gadget())
+    return (
+        save(tensors),
+        new.getvalue(),
+        old.getvalue(),
+        wrapped.getvalue(),
+        gadget.getvalue(),
+        pickle.dumps(Gadget()),
+    )
 
 
 TARGET = Target("weights", _seeds, check)

@@ -21,7 +21,10 @@ LARGEST = 2**63 - 1
 
 
 def check(data: bytes) -> None:
-    for text in (data.decode("utf-8", "surrogateescape"), data.decode("utf-16-le", "surrogatepass" if len(data) % 2 == 0 else "replace")):
+    for text in (
+        data.decode("utf-8", "surrogateescape"),
+        data.decode("utf-16-le", "surrogatepass" if len(data) % 2 == 0 else "replace"),
+    ):
         _words(text)
         _condition(text)
         _place(text)
@@ -83,7 +86,13 @@ def _shopper(text: str) -> None:
 def _seeds() -> tuple[bytes, ...]:
     place = cursors.Place(0.25, 7, "shoe", 9)
     texts = (
-        *("red shoes Größe 42", "price<20", "attributes.a~b|c", "created_at>=2026-11-29T10:00:00+01", "brand=Acme|"),
+        *(
+            "red shoes Größe 42",
+            "price<20",
+            "attributes.a~b|c",
+            "created_at>=2026-11-29T10:00:00+01",
+            "brand=Acme|",
+        ),
         *("price=1e5", "sku!=A_%", "ﬁﬃ İı ß ½", cursors.write("doubts", place), "=cmd()", "ann"),
         cursor.write(QUESTION, [(k, k / 7) for k in range(20)]),
     )
