@@ -11,7 +11,7 @@ from random import Random
 
 from tests.fuzz.mutate import mutate, one_by_one
 from tests.fuzz.target import Target
-from tests.fuzz.targets import load
+from tests.fuzz.targets import SHARES, load
 from tests.fuzz.watch import Watch, quiet
 
 FOLDER = Path(".fuzz")
@@ -43,19 +43,21 @@ def fuzz(target: Target, watch: Watch, seed: int, seconds: float, cases: int | N
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz.mutated", description=__doc__)
-    parser.add_argument("target")
+    parser.add_argument("targets", nargs="+")
     parser.add_argument("--seconds", type=float, default=60.0)
-    parser.add_argument("--cases", type=int)
+    parser.add_argument("--cases", type=int, help="as many for each of a target's shares")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--folder", type=Path, default=FOLDER)
     parser.add_argument("--hand", type=Path, default=FOLDER / "hand")
     given = parser.parse_args()
     given.folder.mkdir(exist_ok=True, parents=True)
+    found = 0
     with quiet():
-        target = load(given.target)
-        watch = Watch(target, given.folder, given.hand)
-        fuzz(target, watch, given.seed, given.seconds, given.cases)
-    sys.exit(1 if watch.found else 0)
+        for name in given.targets:
+            watch = Watch(load(name), given.folder, given.hand)
+            fuzz(load(name), watch, given.seed, given.seconds, given.cases and given.cases * SHARES[name])
+            found += watch.found
+    sys.exit(1 if found else 0)
 
 
 if __name__ == "__main__":

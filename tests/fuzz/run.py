@@ -67,6 +67,8 @@ class Run:
             time.sleep(min(TOLD_EVERY, 0.1 + self.seconds / 10))
             now = " | ".join(part.line for _, part in sorted(self.at_work.items()))
             print(f"{time.monotonic() - begun:5.0f} s  {now}", flush=True)
+        for hand in self.folder.glob("hand-*"):
+            hand.unlink()
         return self._tell(sorted(path for path in {*self.folder.iterdir()} - before if path.suffixes[1:]))
 
     def _lane(self, number: int) -> None:
@@ -101,7 +103,8 @@ class Run:
         argv += [f"--seconds={seconds}", f"--seed={seed}", f"--folder={self.folder}", f"--hand={hand}"]
         child = subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         assert child.stderr is not None
-        threading.Thread(target=self._listen, args=(part, child.stderr), daemon=True).start()
+        listener = threading.Thread(target=self._listen, args=(part, child.stderr))
+        listener.start()
         before, begun, last, moved = part.cases, time.monotonic(), 0, time.monotonic()
         while (code := child.poll()) is None:
             time.sleep(0.1)
@@ -111,12 +114,14 @@ class Run:
             last, moved = (cases, now) if cases != last else (last, moved)
             if now - moved > STALLED or now - begun > seconds + GRACE + STALLED:
                 child.kill()
+        listener.join()
         return code
 
     def _listen(self, part: Part, said: IO[bytes]) -> None:
         """What a child says: coverage as numbers, findings as they are; the rest is libFuzzer's and libtiff's talk."""
-        for line in _findings(part, said):
-            print(line.decode(errors="replace"), end="", flush=True)
+        with said:
+            for line in _findings(part, said):
+                print(line.decode(errors="replace"), end="", flush=True)
 
     def _tell(self, found: list[Path]) -> bool:
         for part in sorted(self.done, key=lambda part: (self.targets.index(part.target), part.kind)):

@@ -84,7 +84,7 @@ def _tiffs() -> Iterator[bytes]:
     ):
         yield tiff({tag: (4, value) for tag, value in entries.items()}, much)
     yield tiff({tag: (4, value) for tag, value in {**strip, 256: SIDE, 257: SIDE}.items()}, b"")
-    yield tiff({tag: (4, 1) for tag in range(30_000, 64_000)}, b"")
+    yield tiff(dict.fromkeys(range(30_000, 64_000), (4, 1)), b"")
 
 
 def _jpegs() -> Iterator[bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from io import BytesIO
 
 import numpy as np
@@ -30,7 +31,7 @@ def check(data: bytes) -> None:
     _check(lambda: overlay(mask, SIDE), "PNG")
 
 
-def _check(make, form: str) -> None:
+def _check(make: Callable[[], bytes], form: str) -> None:
     try:
         made = make()
     except PhotoError:
