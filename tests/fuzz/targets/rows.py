@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from decimal import Decimal
 from io import BytesIO
+from typing import IO
 
 from catalog.errors import ManifestError
 from catalog.manifests import Limits, Manifest, Row, RowError
@@ -23,7 +25,7 @@ Rows = list[Row | RowError]
 def read(data: bytes, format: FileFormat) -> Rows | None:
     """All rows, or None where the manifest as a whole is refused by a sentence."""
     try:
-        kind, reader = open_reader("m", BytesIO(data), PRODUCTS, format, LIMITS)
+        kind, reader = open_reader("m", _file(data, format), PRODUCTS, format, LIMITS)
         with Manifest("m", kind, "", reader) as manifest:
             rows = list(manifest)
             progress = manifest.progress()
@@ -32,6 +34,16 @@ def read(data: bytes, format: FileFormat) -> Rows | None:
         return None
     assert progress.total is None or 0 <= progress.done <= progress.total, progress
     return rows
+
+
+def _file(data: bytes, format: FileFormat) -> IO[bytes]:
+    """In memory where the reader is content with that."""
+    if format != "parquet":
+        return BytesIO(data)
+    file = tempfile.TemporaryFile()  # noqa: SIM115  (the reader closes it)
+    file.write(data)
+    file.flush()
+    return file
 
 
 def check_rows(rows: Rows) -> None:
