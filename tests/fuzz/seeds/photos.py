@@ -7,10 +7,9 @@ from functools import cache
 from io import BytesIO
 
 import numpy as np
-from PIL import Image, ImageCms, features
+from PIL import ExifTags, Image, ImageCms, features
 from PIL.PngImagePlugin import PngInfo
 
-from models.photo import ORIENTATION
 from tests.fuzz.seeds.bombs import bombs
 
 SMALL, LARGE = (24, 17), (320, 200)
@@ -59,7 +58,7 @@ def save(image: Image.Image, form: str, **options: object) -> bytes:
 
 def _exif(turn: int) -> Image.Exif:
     exif = Image.Exif()
-    exif[ORIENTATION] = turn
+    exif[ExifTags.Base.Orientation] = turn
     exif[0x010F] = "Maker"
     exif.get_ifd(0x8769)[0x9003] = "2026:11:29 00:00:00"
     return exif
