@@ -8,6 +8,7 @@ from io import BytesIO
 import numpy as np
 from PIL import Image, ImageCms
 
+from models.icc import tables_fit
 from models.photo import Sides
 
 _ALPHA = ("RGBA", "LA", "PA", "La", "RGBa")
@@ -83,8 +84,10 @@ def _profiled(image: Image.Image, profile: bytes | None) -> Image.Image:
 
 @lru_cache(maxsize=32)
 def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
-    """From the profile to sRGB; None where it is sRGB already. Cached: a catalog has few profiles."""
+    """From the profile to sRGB; None where it is sRGB already, or lies. Cached: a catalog has few profiles."""
     if mode == "L":  # a gray profile moves tones a little; it is not worth its cost
+        return None
+    if not tables_fit(profile):
         return None
     source = ImageCms.ImageCmsProfile(BytesIO(profile))
     if mode in ("RGB", "RGBA") and "srgb" in ImageCms.getProfileDescription(source).lower():
