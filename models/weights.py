@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 
 from models.digest import sha256_of
 from models.draft import Draft
-from models.errors import WeightsError, first_line
+from models.errors import WeightsError
 
 NAMED = 3
 """How many tensors an error names."""
@@ -96,8 +97,8 @@ def _read_torch(path: Path) -> dict[str, Tensor]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of other pickle protocols: what follows is an error or fine
             found = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # noqa: BLE001  (a damaged pickle raises whatever its next instruction does)
-        first = first_line(error)[:200]
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError) as error:
+        first = str(error).strip().split("\n")[0][:200]
         raise WeightsError(
             f"{path} is damaged, or a pickle of more than tensors, which could run code and is refused "
             f"({first}); save the state dict as safetensors"

@@ -10,7 +10,6 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from models.errors import RecipeError
-from models.mapping_file import read_mapping
 from models.spec import BUILDER, NAME, Preprocessing
 from models.training.samples import TrainableTask
 
@@ -186,11 +185,13 @@ def load(reference: str) -> Recipe:
             f"there is no recipe {reference}; shipped are {', '.join(shipped())}, or name a .yaml file"
         )
     try:
-        fields = read_mapping(path)
+        fields = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise RecipeError(f"cannot read the recipe {path}: {error.strerror}") from None
-    except ValueError as error:
-        raise RecipeError(f"{path} {error}; see docs/training.md for a recipe") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path} is no YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(fields, dict):
+        raise RecipeError(f"{path} holds no recipe; see docs/training.md for one")
     return parse(fields, str(path))
 
 

@@ -12,7 +12,6 @@ import yaml
 from catalog import versions
 from catalog.versions import Version
 from models.errors import SpecError
-from models.mapping_file import read_mapping
 from workers.cli import diff, promotion
 from workers.cli.console import err, out, print_json, table
 from workers.cli.options import JsonFlag
@@ -165,11 +164,14 @@ def _given(**changes: Any) -> dict[str, Any]:
 def read_spec(path: Path) -> dict[str, Any]:
     """The mapping in a YAML or JSON file. Raises SpecError."""
     try:
-        return read_mapping(path)
+        found = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise SpecError(f"cannot read {path}: {error.strerror}") from None
-    except ValueError as error:
-        raise SpecError(f"{path} {error}; see docs/models.md for an example") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise SpecError(f"{path} is neither YAML nor JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise SpecError(f"{path} holds no mapping; see docs/models.md for an example")
+    return found
 
 
 def _report(version: Version, new: bool, as_json: bool) -> None:

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from catalog.versions import Version
 from models.errors import BuilderError, SpecError, TrainingError, first_line
-from models.mapping_file import read_mapping
 from models.predictor import Predictor, load_predictors
 from models.spec import ModelSpec
 from models.training import probe
@@ -41,10 +42,11 @@ def spec_of(run: Path) -> ModelSpec:
     if not folder.finished:
         raise TrainingError(f"the run in {run} is not finished; {_way_on(folder)}")
     try:
-        return ModelSpec.parse({**read_mapping(folder.spec), "weights": str(folder.weights)})
+        fields = yaml.safe_load(folder.spec.read_text(encoding="utf-8"))
+        return ModelSpec.parse({**fields, "weights": str(folder.weights)})
     except OSError as error:
         raise TrainingError(f"cannot read {folder.spec}: {error.strerror}") from None
-    except (SpecError, ValueError) as error:
+    except (SpecError, yaml.YAMLError, UnicodeDecodeError, TypeError) as error:
         raise TrainingError(f"{folder.spec} is damaged ({first_line(error)}); {_again(folder)}") from None
 
 

@@ -65,15 +65,7 @@ def test_a_wrong_field_is_named(changes: dict[str, object], sentence: str) -> No
 
 @pytest.mark.parametrize(
     ("text", "sentence"),
-    [
-        ("- a\n", "holds no mapping"),
-        ("a: [", "is neither YAML nor JSON"),
-        ("task: classify\n", "name: Field"),
-        ("when: 2026-02-30\n", "day is out of range"),
-        ("a: &a [*a]\n", "holds itself"),
-        ("a: " + "[" * 5_000, "nested too deep"),
-        ("\n".join(f"a{n}: &a{n} [{f'*a{n - 1}, ' * 9 if n else 'x'}]" for n in range(12)), "aliases"),
-    ],
+    [("- a\n", "holds no recipe"), ("a: [", "is no YAML"), ("task: classify\n", "name: Field")],
 )
 def test_a_file_that_is_no_recipe_says_so(tmp_path: Path, text: str, sentence: str) -> None:
     (tmp_path / "r.yaml").write_text(text)
