@@ -12,6 +12,7 @@ from models.errors import BuilderError
 from models.predictions import Task
 from models.spec import TORCHVISION, ModelSpec
 from models.torchvision_models import torchvision_model
+from models.weights_limits import check_network
 
 SMP = (
     "Unet",
@@ -72,10 +73,17 @@ def smp_draft(name: str, spec: ModelSpec) -> Draft:
         raise BuilderError(f"{spec.key}: {spec.builder} needs `pip install tagmill[unet]`") from None
 
     more: dict[str, Any] = {"classes": _classes(spec), **spec.options.builder}
+    encoder = spec.options.encoder or "resnet34"
+
+    def make() -> nn.Module:
+        made: nn.Module = getattr(smp, name)(encoder_name=encoder, encoder_weights=None, **more)
+        return made
+
     try:
-        encoder = spec.options.encoder or "resnet34"
-        model: nn.Module = getattr(smp, name)(encoder_name=encoder, encoder_weights=None, **more)
-    except (KeyError, TypeError, ValueError) as error:
+        if spec.options.builder:
+            check_network(spec.key, make)
+        model = make()
+    except (KeyError, TypeError, ValueError, RuntimeError, AssertionError, AttributeError) as error:
         raise BuilderError(f"{spec.key}: smp's {name} refuses its options: {error}") from None
     return Draft(model, lambda: SegmenterNetwork(model, spec.options.class_ids))
 

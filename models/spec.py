@@ -23,9 +23,13 @@ TORCHVISION = "torchvision:"
 UNLABELLED: tuple[Task, ...] = ("embed", "describe")
 """Tasks whose answers have no labels."""
 BUILDER = r"^(torchvision:[a-z0-9_]+|smp:[A-Za-z0-9]+|tagmill:(starter|u2netp|ssdlite|facts))$"
+ENCODER = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
+"""With a colon or a slash, smp would take it for an address on a hub of models."""
 NAME = r"^[a-z0-9][a-z0-9._-]{0,62}$"
 _FROZEN = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
+MOST_LABELS = 100_000
+ClassId = Annotated[int, Field(lt=MOST_LABELS)]
 Label = Annotated[str, Field(min_length=1, max_length=200)]
 
 
@@ -81,12 +85,17 @@ class Options(BaseModel):
         description="classify: logits are divided by it, so that scores are as sure as they are right",
     )
     num_classes: int | None = Field(
-        default=None, ge=1, description="outputs of the network, where not those of the labels"
+        default=None,
+        ge=1,
+        le=MOST_LABELS,
+        description="outputs of the network, where not those of the labels",
     )
-    class_ids: tuple[int, ...] | None = Field(
+    class_ids: tuple[ClassId, ...] | None = Field(
         default=None, description="the network's class index of each label"
     )
-    encoder: str | None = Field(default=None, description="smp: the encoder's name, such as resnet18")
+    encoder: str | None = Field(
+        default=None, pattern=ENCODER, description="smp: the encoder's name, such as resnet18"
+    )
     builder: dict[str, JsonValue] = Field(default_factory=dict, description="more arguments for the builder")
 
 
@@ -104,7 +113,7 @@ class ModelSpec(BaseModel):
     builder: str = Field(pattern=BUILDER)
     weights: str = Field(min_length=1)
     sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
-    labels: tuple[Label, ...] = ()
+    labels: tuple[Label, ...] = Field(default=(), max_length=MOST_LABELS)
     preprocessing: Preprocessing
     options: Options = Options()
     metrics: dict[str, float] = Field(default_factory=dict)

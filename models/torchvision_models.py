@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
+from pickle import UnpicklingError
 from typing import Any, Literal
 
 from torch import nn
 from torchvision import models as zoo
 
-from models.errors import BuilderError, WeightsError
+from models.errors import BuilderError, WeightsError, first_line
 from models.spec import TORCHVISION, ModelSpec
+from models.weights_limits import check_network
 
 Family = Literal["classify", "detect", "segment"]
 
@@ -54,20 +56,30 @@ def torchvision_model(builder: str, spec: ModelSpec, num_classes: int | None, **
         return _published(builder, spec.weights.removeprefix(TORCHVISION), more)
     if num_classes is not None:
         arguments["num_classes"] = num_classes
+
+    def make() -> nn.Module:
+        made: nn.Module = zoo.get_model(builder, weights=None, **{**arguments, **more})
+        return made
+
     try:
-        model: nn.Module = zoo.get_model(builder, weights=None, **{**arguments, **more})
-    except (TypeError, ValueError) as error:
+        if more:
+            check_network(spec.key, make)
+        return make()
+    except (TypeError, ValueError, RuntimeError, AssertionError, AttributeError) as error:
         raise BuilderError(f"{spec.key}: torchvision's {builder} refuses its options: {error}") from None
-    return model
 
 
 def _published(builder: str, name: str, more: dict[str, Any]) -> nn.Module:
     weights = published_weights(builder, name)
     try:
         model: nn.Module = zoo.get_model(builder, weights=weights, progress=False, **more)
-    except (OSError, RuntimeError) as error:
+    except (
+        OSError,
+        RuntimeError,
+        UnpicklingError,
+    ) as error:  # the last where torch's cache holds something else
         raise WeightsError(
-            f"cannot fetch {TORCHVISION}{name} for {builder} from {weights.url}: {error}; "
+            f"cannot fetch {TORCHVISION}{name} for {builder} from {weights.url}: {first_line(error)[:200]}; "
             "fetch the file elsewhere, name it in the spec and give its sha256"
         ) from None
     return model

@@ -1,8 +1,7 @@
-"""Weights from files into networks: hash checked, no pickled code, plain sentences where they do not fit."""
+"""Weights from files into networks: size and hash checked, no pickled code, plain sentences where they do not fit."""
 
 from __future__ import annotations
 
-import pickle
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +13,8 @@ from torch import Tensor, nn
 
 from models.digest import sha256_of
 from models.draft import Draft
-from models.errors import WeightsError
+from models.errors import WeightsError, first_line
+from models.weights_limits import check_file, check_tensors
 
 NAMED = 3
 """How many tensors an error names."""
@@ -29,10 +29,11 @@ def read_state(path: Path, sha256: str | None) -> dict[str, Tensor]:
     """The tensors of a `.safetensors`, `.pt` or `.pth` file on the CPU; floating point becomes float32.
 
     Raises:
-        WeightsError: no such file, another hash than `sha256`, not a file of tensors, or values that are
-        not finite.
+        WeightsError: no such file, too large a one, another hash than `sha256`, not a file of tensors, more of them
+        than it holds, or values that are not finite.
     """
     try:
+        check_file(path)
         actual = sha256_of(path)
     except OSError as error:
         raise WeightsError(f"cannot read the weights {path}: {error.strerror or error}") from None
@@ -46,6 +47,7 @@ def read_state(path: Path, sha256: str | None) -> dict[str, Tensor]:
         raise WeightsError(
             f"{path}: weights are .safetensors, .pt or .pth files, not {path.suffix or 'unnamed'}"
         )
+    check_tensors(path, state)
     return {name: _widened(path, name, tensor) for name, tensor in state.items()}
 
 
@@ -88,7 +90,12 @@ def pour(core: nn.Module, tensors: Mapping[str, Tensor]) -> None:
 def _read_safetensors(path: Path) -> dict[str, Tensor]:
     try:
         return load_file(path)
-    except (SafetensorError, OSError, ValueError) as error:
+    except (
+        SafetensorError,
+        OSError,
+        ValueError,
+        KeyError,
+    ) as error:  # KeyError: of numbers that torch does not have
         raise WeightsError(f"{path} is not a whole safetensors file: {error}") from None
 
 
@@ -97,11 +104,10 @@ def _read_torch(path: Path) -> dict[str, Tensor]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of other pickle protocols: what follows is an error or fine
             found = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError) as error:
-        first = str(error).strip().split("\n")[0][:200]
+    except Exception as error:  # noqa: BLE001 - whatever a damaged file makes the unpickler say
         raise WeightsError(
             f"{path} is damaged, or a pickle of more than tensors, which could run code and is refused "
-            f"({first}); save the state dict as safetensors"
+            f"({first_line(error)[:200]}); save the state dict as safetensors"
         ) from None
     for wrapping in _WRAPPINGS:
         if isinstance(found, Mapping) and isinstance(found.get(wrapping), Mapping):

@@ -17,6 +17,7 @@ from models.predictions import Task
 from models.predictor import load_predictors
 from models.published import published_spec
 from models.spec import ModelSpec
+from models.weights_limits import check_file
 from workers import registry
 from workers.runtime import Runtime
 
@@ -31,6 +32,7 @@ def add_from_file(
     weights = folder / str(fields.get("weights", ""))
     if not weights.is_file():
         raise WeightsError(f"there is no weights file {weights}; `weights` names it relative to the spec")
+    check_file(weights)
     known = {"version": 1, "sha256": sha256_of(weights)}
     spec = ModelSpec.parse({**known, **fields, **changes, "weights": str(weights)})
     load_predictors([spec], {spec.weights: weights})

@@ -17,6 +17,7 @@ from catalog.ledger import LANES, Chunk, Lane
 from workers import cron, tracing
 from workers.publisher import Publisher
 from workers.runtime import Runtime
+from workers.sealing import NotSealed, Seal
 from workers.settings import Settings, settings
 
 PUBLISHED_AT = "published_at"  # header of a message: Postgres' time, ISO 8601
@@ -32,6 +33,7 @@ def configure(app: Celery, config: Settings) -> Celery:
     app.conf.update(
         broker_url=config.redis_url.get_secret_value(),
         broker_transport_options={
+            "message_key": config.message_key,  # not its text: people are shown these
             "visibility_timeout": VISIBILITY_TIMEOUT,
             "unacked_restore_throttle": 1,
             "queue_order_strategy": "workers.lanes:LaneCycle",
@@ -54,6 +56,7 @@ def configure(app: Celery, config: Settings) -> Celery:
         task_serializer="json",
         accept_content=["json"],
         task_ignore_result=True,
+        result_expires=None,  # or beat would send word to clear up results, of which there are none
         task_acks_late=True,
         task_reject_on_worker_lost=False,  # the ledger brings the work back, in smaller chunks
         worker_prefetch_multiplier=1,
@@ -106,6 +109,15 @@ class Tagmill(Celery):  # type: ignore[misc]
 
 
 app = configure(Tagmill("tagmill"), settings())
+
+
+@app.on_after_finalize.connect  # type: ignore[untyped-decorator]
+def _ours_alone(sender: Celery, **_: Any) -> None:
+    """Celery's own tasks, such as celery.map, run what their arguments name."""
+    for name in [name for name in sender.tasks if name.startswith("celery.")]:
+        sender.tasks.unregister(name)
+
+
 tracing.start(settings())  # whatever process this is: workers, those who publish, beat
 
 
@@ -115,6 +127,7 @@ class CeleryQueue:
     def __init__(self, application: Celery, config: Settings) -> None:
         self._app = application
         self._config = config
+        self._seal = Seal(config.message_key)
 
     def depth(self, lane: Lane) -> int:
         return int(self._redis.llen(lane_queue(self._config, lane)))
@@ -122,7 +135,7 @@ class CeleryQueue:
     def waiting_since(self, lane: Lane) -> datetime | None:
         queue = lane_queue(self._config, lane)
         oldest: bytes | None = self._redis.lindex(queue, -1)  # type: ignore[assignment]  # workers take from the right
-        return None if oldest is None else _published_at(oldest)
+        return None if oldest is None else self._published_at(queue, oldest)
 
     def send(self, chunks: Iterable[Chunk]) -> None:
         with self._app.connection_for_write() as connection, self._app.amqp.Producer(connection) as producer:
@@ -147,6 +160,15 @@ class CeleryQueue:
             queue=lane_queue(self._config, chunk.lane),
         )
 
+    def _published_at(self, queue: str, message: bytes) -> datetime:
+        """Of one that is none of ours, the beginning of time: then nothing counts as published before it."""
+        try:
+            return datetime.fromisoformat(
+                json.loads(self._seal.open(queue, message))["headers"][PUBLISHED_AT]
+            )
+        except (NotSealed, ValueError, KeyError, TypeError):
+            return datetime.min.replace(tzinfo=UTC)
+
     @cached_property
     def _redis(self) -> Redis:
         url = self._config.redis_url.get_secret_value()
@@ -159,14 +181,6 @@ def describe(chunk: Chunk) -> str:
     ids = f"id {first}" if first == last else f"ids {first} to {last}"
     photos = "photo" if len(chunk.image_ids) == 1 else "photos"
     return f"job {chunk.job_id}, {len(chunk.image_ids)} {photos} ({ids}), {chunk.lane}"
-
-
-def _published_at(message: bytes) -> datetime:
-    """Of a message that is none of ours, the beginning of time: then nothing counts as published before it."""
-    try:
-        return datetime.fromisoformat(json.loads(message)["headers"][PUBLISHED_AT])
-    except (ValueError, KeyError, TypeError):
-        return datetime.min.replace(tzinfo=UTC)
 
 
 def publisher(runtime: Runtime) -> Publisher:

@@ -10,6 +10,8 @@ import structlog
 from celery.apps.worker import Worker
 from celery.signals import (
     setup_logging,
+    task_rejected,
+    task_unknown,
     worker_init,
     worker_process_shutdown,
     worker_ready,
@@ -20,7 +22,8 @@ from celery.signals import (
 from catalog import holds
 from catalog.ledger import LANES
 from catalog.search import indexing, vector_indexes
-from workers import due, metrics, tracing
+from models.errors import first_line
+from workers import due, metrics, refusing, tracing
 from workers.celery_app import NIGHT, READ, RETRAIN, CeleryQueue, app, lane_queue, publisher
 from workers.logs import configure_logs
 from workers.nights import NIGHTS
@@ -42,6 +45,7 @@ TRAINER = "TAGMILL_TRAINER"  # set by `tagmill trainer` for its own process
 TAKE_UP_SECONDS = 300.0
 READ_SECONDS, READ_EXPIRES = 10.0, 60.0  # texts for search: asked for, and the message's life
 INDEX_SECONDS = 300.0
+REFUSED_SECONDS = 5.0
 
 _pulses: list[Pulse] = []
 _threads: list[Periodic] = []
@@ -65,6 +69,7 @@ def _start(sender: Any, **_: Any) -> None:
     ledger, way_out = runtime.ledger, publisher(runtime)
     dispatcher = Dispatcher(runtime.engine, config.inside_hosts)
     _threads.append(Periodic("sweep", config.sweep_seconds, lambda: sweep(ledger, way_out)))
+    _threads.append(Periodic("refused messages", REFUSED_SECONDS, lambda: refusing.write(runtime.engine)))
     _threads.append(Periodic("webhooks", DELIVERY_SECONDS, dispatcher.look))
     _threads.append(Periodic("prune", PRUNE_SECONDS, dispatcher.prune))
     _threads.append(Periodic("watch", config.stall_seconds / 10, _watchdog(sender).look))
@@ -81,6 +86,16 @@ def _start(sender: Any, **_: Any) -> None:
         thread.start()
     if config.metrics_port is not None:
         _serve_metrics(config.metrics_address, config.metrics_port)
+
+
+@task_unknown.connect  # type: ignore[untyped-decorator]
+@task_rejected.connect  # type: ignore[untyped-decorator]
+def _refuse(message: Any, exc: Any = None, name: str | None = None, **_: Any) -> None:
+    """Sealed by our key, and still nothing for this host, such as a task of a later release."""
+    code = "malformed" if name is None else "unknown_task"
+    queue = str((message.delivery_info or {}).get("routing_key"))
+    body = message.body if isinstance(message.body, bytes) else repr(message.body).encode()
+    refusing.note(code, queue, body, first_line(exc) if exc else "")
 
 
 def _serve_metrics(address: str, port: int) -> None:

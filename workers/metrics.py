@@ -63,6 +63,11 @@ BUSY_SECONDS = Counter("tagmill_busy_seconds", "Time that processes spent on chu
 REFUSED = Counter("tagmill_refused_results", "Results that came after their lease was lost")
 MADE_WAY = Counter("tagmill_chunks_made_way", "Chunks of the backlog that were cut short for fresh photos")
 REPLACED = Counter("tagmill_processes_replaced", "Processes without progress that the watchdog killed")
+REFUSED_MESSAGES = Counter(
+    "tagmill_refused_messages",
+    "Messages in Redis that were not ours, or said nothing that a task takes",
+    ["code"],
+)
 MODEL_FORM = Gauge(
     "tagmill_model_form",
     "1 for the form in which a process runs a network: int8, bf16, fp16, fp32 or eager",

@@ -13,8 +13,10 @@ from catalog.asset_store import AssetStore, model_key
 from catalog.errors import ObjectMissing
 from catalog.locks import uploading
 from catalog.versions import Version
+from models.digest import sha256_of
 from models.errors import WeightsError
 from models.spec import ModelSpec
+from models.weights_limits import LARGEST
 
 
 def add(
@@ -64,11 +66,12 @@ def _restore(store: AssetStore, key: str, data: bytes) -> None:
 def weights_file(store: AssetStore, cache: Path, version: Version) -> Path:
     """The weights of a version on this machine's disk, fetched from the store once.
 
-    Raises WeightsError where the bytes are gone, or not those that were registered.
+    What lies there with another hash is fetched anew. Raises WeightsError where the store has lost the bytes, or has
+    not those that were registered.
     """
     key = str(version.spec["weights"])
     path = cache / Path(key).name
-    if path.exists():  # written whole and checked, or not at all; the loader hashes it again
+    if path.exists() and sha256_of(path) == version.weights_sha256:
         return path
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache, prefix=".fetching-") as folder:
@@ -79,6 +82,8 @@ def weights_file(store: AssetStore, cache: Path, version: Version) -> Path:
 
 
 def _fetch(store: AssetStore, version: Version, key: str, file: Path) -> None:
+    if (size := store.size(key) or 0) > LARGEST:
+        raise WeightsError(f"{key} in the store has {size:,} bytes; remove it and add {version.key} again")
     try:
         with file.open("wb") as writing:
             store.copy_to(key, writing)
@@ -86,8 +91,7 @@ def _fetch(store: AssetStore, version: Version, key: str, file: Path) -> None:
         raise WeightsError(
             f"the weights of {version.key} are gone from the store; add the model again"
         ) from None
-    with file.open("rb") as reading:
-        found = hashlib.file_digest(reading, "sha256").hexdigest()
+    found = sha256_of(file)
     if found != version.weights_sha256:
         raise WeightsError(
             f"the weights of {version.key} in the store have SHA-256 {found}, registered is "

@@ -29,6 +29,9 @@ class Settings(BaseSettings):
     s3_secret_key: SecretStr
     s3_bucket: str = "tagmill"
 
+    message_key: SecretStr = Field(
+        min_length=20, description="what messages in Redis are sealed with: the same for all processes"
+    )
     queue: str = Field("tagmill", description="what the names of the queues in Redis begin with")
     chunk_size: int = Field(128, ge=1, le=4096, description="images a message")
     store_batch: int = Field(32, ge=1, le=1024, description="images a Postgres transaction")

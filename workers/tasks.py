@@ -7,10 +7,14 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 from functools import cache
+from typing import Any, ClassVar
 
 import structlog
 import torch
 from billiard.process import current_process
+from celery import Task
+from celery.exceptions import Ignore
+from pydantic import ValidationError
 from redis import Redis
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -18,7 +22,7 @@ from catalog import rates
 from catalog.ledger import Lane
 from catalog.search import Meaning
 from models.errors import DeviceFailed
-from workers import due, reading, tracing
+from workers import arguments, due, reading, refusing, tracing
 from workers.celery_app import NIGHT, READ, RETRAIN, app, lane_queue, publisher
 from workers.device import check, device_of, worker_shape
 from workers.fetching import Fetcher
@@ -40,7 +44,24 @@ UNFIT_SECONDS = 30.0
 READING_SECONDS = 4.0
 
 
-@app.task(name="tagmill.process_chunk")  # type: ignore[untyped-decorator]
+class Checked(Task):  # type: ignore[misc]
+    """A task that begins with the arguments it takes and with no others: such a message is put aside."""
+
+    arguments: ClassVar[type[arguments.Arguments]] = arguments.Arguments
+
+    def before_start(self, _id: str, args: Any, kwargs: dict[str, Any]) -> None:
+        """Celery's hook. Raises Ignore, upon which the message is acknowledged."""
+        try:
+            self.arguments.model_validate(kwargs | {"args": args} if args else kwargs)
+        except ValidationError as error:
+            queue = str((self.request.delivery_info or {}).get("routing_key"))
+            reason = f"{self.name}: {arguments.sentence(error)}"
+            refusing.note("malformed", queue, repr(kwargs).encode(), reason)
+            refusing.write(runtime().engine)  # in a process of a pool no thread does it
+            raise Ignore from None
+
+
+@app.task(name="tagmill.process_chunk", base=Checked, arguments=arguments.Chunk)  # type: ignore[untyped-decorator]
 def process_chunk(job_id: int, image_ids: list[int], lane: Lane = "backlog") -> None:
     """Run the models over a chunk of photos: ids in, rows out."""
     sender = process_chunk.request.get(tracing.TRACEPARENT)
@@ -76,13 +97,13 @@ def _record(report: Report) -> None:
         log.warning("rate not recorded", error=str(error))
 
 
-@app.task(name="tagmill.sweep")  # type: ignore[untyped-decorator]
+@app.task(name="tagmill.sweep", base=Checked)  # type: ignore[untyped-decorator]
 def sweep_task() -> None:
     """Take back expired leases and publish what no message carries."""
     sweep(runtime().ledger, publisher(runtime()))
 
 
-@app.task(name=RETRAIN)  # type: ignore[untyped-decorator]
+@app.task(name=RETRAIN, base=Checked, arguments=arguments.Retraining)  # type: ignore[untyped-decorator]
 def retrain_task(scheduled_for: str) -> None:
     """Train from the catalog and publish a candidate. It is not `busy`: hours without progress are no stall."""
     from workers.training.retraining import retrain
@@ -90,13 +111,13 @@ def retrain_task(scheduled_for: str) -> None:
     retrain(runtime(), datetime.fromisoformat(scheduled_for), pulse().ending)
 
 
-@app.task(name=NIGHT)  # type: ignore[untyped-decorator]
+@app.task(name=NIGHT, base=Checked, arguments=arguments.Night)  # type: ignore[untyped-decorator]
 def night_task(schedule: str, scheduled_for: str) -> None:
     """Do what a schedule asks. It is not `busy`: a manifest or a bucket may take hours."""
     due.run(runtime(), NIGHTS[schedule], datetime.fromisoformat(scheduled_for), pulse().ending)
 
 
-@app.task(name=READ)  # type: ignore[untyped-decorator]
+@app.task(name=READ, base=Checked)  # type: ignore[untyped-decorator]
 def read_task() -> None:
     """Read some texts for search, for a few seconds: photos come first."""
     reading.read(runtime(), text_embedder(), seconds=READING_SECONDS)

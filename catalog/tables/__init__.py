@@ -5,7 +5,7 @@
 
 from catalog.tables.base import Base
 from catalog.tables.duplicates import ComparedPhoto, NearDuplicate
-from catalog.tables.outbox import Webhook, WebhookDelivery
+from catalog.tables.outbox import RefusedMessage, Webhook, WebhookDelivery
 from catalog.tables.people import DismissedMismatch, Override, TaxonomyRule, Threshold
 from catalog.tables.products import Image, Product, ProductImage
 from catalog.tables.results import ClassificationRow, DetectionRow, EmbeddingRow, PhotoFactsRow, SegmentRow
@@ -51,6 +51,7 @@ __all__ = [
     "ProductPopularity",
     "ProductText",
     "ProductWords",
+    "RefusedMessage",
     "ScheduledRun",
     "SegmentRow",
     "TaxonomyRule",

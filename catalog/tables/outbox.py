@@ -1,4 +1,4 @@
-"""Webhooks and what is to be told them."""
+"""Webhooks and what is to be told them; messages that were refused."""
 
 from __future__ import annotations
 
@@ -48,3 +48,16 @@ class WebhookDelivery(Base):
             "ix_webhook_deliveries_due", "webhook_id", "next_attempt_at", postgresql_where="state = 'pending'"
         ),
     )
+
+
+class RefusedMessage(Base):
+    """A message in the queue that no worker would run. The newest are kept."""
+
+    __tablename__ = "refused_messages"
+    id: Mapped[int] = mapped_column(sa.Identity(always=True), primary_key=True)
+    code: Mapped[str] = mapped_column(comment="not_sealed, too_long, unknown_task or malformed")
+    queue: Mapped[str]
+    bytes: Mapped[int]
+    beginning: Mapped[str] = mapped_column(comment="what is no printable ASCII is escaped")
+    reason: Mapped[str]
+    refused_at: Mapped[datetime] = now()

@@ -24,6 +24,7 @@ from models.compile.child import Request
 from models.compile.engine import PACKAGE, load
 from models.compile.graph import why_not
 from models.compile.precision import has_bf16
+from models.compile.private import keep_private
 from models.compile.verdict import Form, Verdict
 from models.engine import half_type
 from models.predictor import Predictor
@@ -67,6 +68,10 @@ class Compiler:
             return Verdict(form="eager", reason="the settings say so")
         if reason := why_not(predictor.engine.network, predictor.how, tasks) or _no_compiler():
             return Verdict(form="eager", reason=reason)
+        try:
+            keep_private(self.folder)
+        except OSError as error:
+            return Verdict(form="eager", reason=f"packages cannot be kept: {error}"[:LAST_WORDS])
         forms = _forms(self._mode, device)
         home = self.folder / _key(predictor, forms, self._threads)
         verdict = None if self._again else Verdict.read(home)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 
 from models.builders import make_draft
 from models.classifier import last_layer
-from models.errors import RecipeError, TrainingError
+from models.errors import RecipeError, TrainingError, first_line
 from models.spec import TORCHVISION, ModelSpec
 from models.starter.packing import FOLDER, STARTER
 from models.torchvision_models import family_of, published_weights
@@ -150,17 +151,19 @@ def _published(network: Network, spec: ModelSpec) -> Mapping[str, Tensor]:
     try:
         if f"{kind}:" == TORCHVISION:
             family_of(name)
-            state: Mapping[str, Tensor] = published_weights(name, "DEFAULT").get_state_dict(progress=False)
+            state: Mapping[str, Tensor] = published_weights(name, "DEFAULT").get_state_dict(
+                progress=False, check_hash=True
+            )
             return state
         if kind == "smp":
             import segmentation_models_pytorch as smp
 
             encoder = smp.encoders.get_encoder(spec.options.encoder or "resnet34", weights="imagenet")
             return {f"encoder.{key}": tensor for key, tensor in encoder.state_dict().items()}
-    except (OSError, RuntimeError, ImportError) as error:
+    except (OSError, RuntimeError, ImportError, UnpicklingError) as error:
         raise TrainingError(
-            f"cannot fetch the published weights of {network.builder}: {error}; fetch them elsewhere and name the "
-            "file in network.pretrained, or choose `starter` (MobileNetV2 trunks) or `none`"
+            f"cannot fetch the published weights of {network.builder}: {first_line(error)[:200]}; fetch them elsewhere "
+            "and name the file in network.pretrained, or choose `starter` (MobileNetV2 trunks) or `none`"
         ) from None
     raise RecipeError(
         f"{network.builder} has no published weights; choose `starter`, `none` or a weights file"

@@ -9,6 +9,7 @@ from typing import Any, Literal, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
+from models import plain_yaml
 from models.errors import RecipeError
 from models.spec import BUILDER, NAME, Preprocessing
 from models.training.samples import TrainableTask
@@ -185,7 +186,7 @@ def load(reference: str) -> Recipe:
             f"there is no recipe {reference}; shipped are {', '.join(shipped())}, or name a .yaml file"
         )
     try:
-        fields = yaml.safe_load(path.read_text(encoding="utf-8"))
+        fields = plain_yaml.load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise RecipeError(f"cannot read the recipe {path}: {error.strerror}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:

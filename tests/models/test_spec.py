@@ -66,6 +66,11 @@ def test_embedding_needs_no_labels(make_spec: Any) -> None:
             {"builder": "smp:Unet", "task": "segment", "weights": "torchvision:X"},
             "only builders of torchvision",
         ),
+        ({"options": {"encoder": "tu-hf-hub:somebody/model"}}, "options.encoder"),
+        ({"options": {"encoder": "../encoder"}}, "options.encoder"),
+        ({"options": {"num_classes": 10**9}}, "options.num_classes"),
+        ({"options": {"class_ids": [0, 1, 10**12]}}, "options.class_ids"),
+        ({"builder": "torchvision:resnet18\n"}, "builder"),
         ({"colour": "red"}, "colour"),
     ],
 )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import pickle
+import random
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,7 +23,9 @@ from models.digest import sha256_of
 from models.errors import BuilderError, WeightsError
 from models.predictor import group_specs, load_predictors
 from models.published import published_spec
+from models.torchvision_models import published_weights
 from models.weights import fill, read_state
+from models.weights_limits import LARGEST
 
 
 @pytest.fixture
@@ -221,3 +226,124 @@ def test_published_specs() -> None:
 def test_unknown_published_weights(builder: str, weights: str, error: type[Exception]) -> None:
     with pytest.raises(error):
         published_spec(builder, weights)
+
+
+def test_the_cache_of_published_weights_is_not_believed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """torchvision loads what lies there under the right name as a pickle that may run code, its hash unchecked."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    name = Path(published_weights("squeezenet1_1", "DEFAULT").url).name
+    (tmp_path / "hub" / "checkpoints").mkdir(parents=True)
+    torch.save({"a": Trap()}, tmp_path / "hub" / "checkpoints" / name)
+    with pytest.raises(WeightsError, match="cannot fetch"):
+        load_predictors([published_spec("squeezenet1_1")], {})
+    assert not (tmp_path / "trapped").exists()
+
+
+def safetensors(header: dict[str, Any] | bytes, data: bytes = b"", *, length: int | None = None) -> bytes:
+    """A file with this header, which may lie about everything."""
+    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    return (len(text) if length is None else length).to_bytes(8, "little") + text + data
+
+
+def tensor(shape: list[int], start: int, end: int, dtype: str = "F32") -> dict[str, Any]:
+    return {"dtype": dtype, "shape": shape, "data_offsets": [start, end]}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\0" * 7,
+        safetensors({}, length=2**63),
+        safetensors({}, length=2**34),
+        safetensors({"a": tensor([2], 0, 8)}, b"\0" * 4),
+        safetensors({"a": tensor([2], 0, 4)}, b"\0" * 4),
+        safetensors({"a": tensor([1], 4, 8)}, b"\0" * 8),
+        safetensors({"a": tensor([2], 0, 8), "b": tensor([2], 0, 8)}, b"\0" * 8),
+        safetensors({"a": tensor([2**32, 2**32], 0, 0)}),
+        safetensors({"a": tensor([2**62], 0, 8)}, b"\0" * 8),
+        safetensors({"a": tensor([-1], 0, 4)}, b"\0" * 4),
+        safetensors({"a": tensor([1], 0, 4, "F99")}, b"\0" * 4),
+        safetensors({"a": tensor([1], 8, 4)}, b"\0" * 8),
+        safetensors(b"[" * 100_000),
+        safetensors(b"\xff\xfe"),
+    ],
+)
+def test_safetensors_that_lie(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "weights.safetensors"
+    path.write_bytes(content)
+    with pytest.raises(WeightsError, match=r"damaged|not a whole safetensors"):
+        read_state(path, None)
+
+
+def test_a_file_that_is_too_large_is_not_even_hashed(tmp_path: Path) -> None:
+    path = tmp_path / "weights.safetensors"
+    with path.open("wb") as file:
+        file.truncate(LARGEST + 1)  # it takes no room
+    with pytest.raises(WeightsError, match="are not taken"):
+        read_state(path, "0" * 64)
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("name", ["w.safetensors", "w.pt"])
+def test_a_device_that_never_ends(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).symlink_to("/dev/zero")
+    with pytest.raises(WeightsError, match="no regular file"):
+        read_state(tmp_path / name, None)
+
+
+def test_an_archive_that_unpacks_to_more(tmp_path: Path) -> None:
+    plain, packed = tmp_path / "plain.pt", tmp_path / "packed.pt"
+    torch.save({"a": torch.zeros(1_000_000)}, plain)
+    with zipfile.ZipFile(plain) as found, zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as made:
+        for entry in found.infolist():
+            made.writestr(entry.filename, found.read(entry))
+    assert packed.stat().st_size < 50_000
+    with pytest.raises(WeightsError, match="unpacks to more"):
+        read_state(packed, None)
+    assert len(read_state(plain, None)["a"]) == 1_000_000
+
+
+def test_one_number_that_stands_for_billions(tmp_path: Path) -> None:
+    path = tmp_path / "wide.pt"
+    torch.save({"a": torch.zeros(1).expand(40_000_000)}, path)
+    with pytest.raises(WeightsError, match="which the file cannot hold"):
+        read_state(path, None)
+
+
+@pytest.mark.parametrize(
+    "value", [torch.eye(3).to_sparse(), torch.empty(3, device="meta"), torch.zeros(2, dtype=torch.complex64)]
+)
+def test_tensors_that_are_no_plain_numbers(tmp_path: Path, value: Tensor) -> None:
+    path = tmp_path / "odd.pt"
+    torch.save({"odd": value}, path)
+    with pytest.raises(WeightsError, match="tensor odd"):
+        read_state(path, None)
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".pt"])
+def test_whatever_is_damaged_is_one_error(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"weights{suffix}"
+    tensors = {"a": torch.ones(3), "b": torch.ones(2, 2)}
+    save_file(tensors, path) if suffix == ".safetensors" else torch.save(tensors, path)
+    whole, chance = path.read_bytes(), random.Random(1)
+    refused = 0
+    for _ in range(300):
+        spoilt = bytearray(whole)
+        for _ in range(chance.randint(1, 4)):
+            spoilt[chance.randrange(len(spoilt))] = chance.randrange(256)
+        path.write_bytes(spoilt[: chance.choice([len(spoilt), chance.randrange(len(spoilt))])])
+        try:
+            read_state(path, None)
+        except WeightsError:
+            refused += 1
+    assert refused > 100
+
+
+def test_options_that_make_a_network_too_large(make_spec: Any) -> None:
+    spec = make_spec(builder="torchvision:mobilenet_v2", options={"builder": {"width_mult": 300}})
+    with pytest.raises(BuilderError, match=r"options\.builder makes a network of"):
+        make_draft([spec])

@@ -16,7 +16,7 @@ TEXT = (ROOT / "docker-compose.yml").read_text()
 COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 SECRETS = (
-    *("POSTGRES_PASSWORD", "REDIS_PASSWORD", "S3_ACCESS_KEY", "S3_SECRET_KEY"),
+    *("POSTGRES_PASSWORD", "REDIS_PASSWORD", "MESSAGE_KEY", "S3_ACCESS_KEY", "S3_SECRET_KEY"),
     *("FLOWER_BASIC_AUTH", "GRAFANA_PASSWORD", "API_KEYS"),
 )
 DATA_SERVICES = ("postgres", "redis", "minio", "rustfs")
@@ -131,3 +131,10 @@ def test_the_image_runs_as_an_ordinary_user() -> None:
     lines = (ROOT / "Dockerfile").read_text().splitlines()
     assert [line for line in lines if line.startswith("USER ")] == ["USER tagmill"]
     assert "FROM python:3.12-slim" in lines
+
+
+def test_what_strangers_reach_shares_no_folder_with_those_that_load_libraries() -> None:
+    mounts = {
+        name: {mount.partition(":")[0] for mount in SERVICES[name]["volumes"]} for name in ("web", "worker")
+    }
+    assert not mounts["web"] & mounts["worker"]

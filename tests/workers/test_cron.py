@@ -58,6 +58,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
         "S3_ENDPOINT": "http://localhost:1",
         "S3_ACCESS_KEY": "key",
         "S3_SECRET_KEY": "secret",
+        "MESSAGE_KEY": "k" * 20,
         "RETRAIN_RECIPE": "shoes.yaml",
         "RETRAIN_AT": "0 3 * * 0",
     }.items():

@@ -165,3 +165,48 @@ def test_a_database_that_is_away_is_no_fault_of_a_model(
     monkeypatch.setattr(versions, "waiting", away)
     with pytest.raises(OperationalError):
         ModelCache(engine, MemoryAssetStore(), tmp_path, "cpu", Slow()).get([register(engine, "first")])
+
+
+def added(engine: sa.Engine, store: MemoryAssetStore, folder: Path) -> versions.Version:
+    """A version whose weights lie in the store."""
+    store.ensure_bucket()
+    weights = folder / "w.safetensors"
+    weights.write_bytes(b"weights")
+    spec = ModelSpec(
+        name="m",
+        version=1,
+        task="classify",
+        builder="torchvision:resnet18",
+        weights=str(weights),
+        sha256=hashlib.sha256(b"weights").hexdigest(),
+        labels=("a", "b"),
+        preprocessing=Preprocessing(size=16, fit="squash"),
+    )
+    return registry.add(engine, store, spec, weights)[0]
+
+
+def test_weights_that_somebody_replaced_in_the_store_are_refused(engine: sa.Engine, tmp_path: Path) -> None:
+    store = MemoryAssetStore()
+    version = added(engine, store, tmp_path)
+    store.put(version.spec["weights"], b"others!", "application/octet-stream")
+    with pytest.raises(WeightsError, match="have SHA-256"):
+        registry.weights_file(store, tmp_path / "cache", version)
+    assert not list((tmp_path / "cache").iterdir())
+
+
+def test_an_object_that_would_fill_the_disk_is_not_fetched(
+    engine: sa.Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = MemoryAssetStore()
+    version = added(engine, store, tmp_path)
+    monkeypatch.setattr(registry, "LARGEST", 3)
+    with pytest.raises(WeightsError, match="in the store has 7 bytes"):
+        registry.weights_file(store, tmp_path / "cache", version)
+
+
+def test_what_somebody_altered_on_disk_is_fetched_anew(engine: sa.Engine, tmp_path: Path) -> None:
+    store = MemoryAssetStore()
+    version = added(engine, store, tmp_path)
+    path = registry.weights_file(store, tmp_path / "cache", version)
+    path.write_bytes(b"others!")
+    assert registry.weights_file(store, tmp_path / "cache", version).read_bytes() == b"weights"

@@ -13,6 +13,7 @@ GOOD = {
     "TAGMILL_S3_ENDPOINT": "http://127.0.0.1:9000",
     "TAGMILL_S3_ACCESS_KEY": "key",
     "TAGMILL_S3_SECRET_KEY": "s3cret",
+    "TAGMILL_MESSAGE_KEY": "s3cret-and-long-enough",
 }
 
 
@@ -22,6 +23,8 @@ GOOD = {
         ("TAGMILL_DATABASE_URL", "postgresql://tagmill:s3cret@127.0.0.1/tagmill"),
         ("TAGMILL_REDIS_URL", "s3cret"),
         ("TAGMILL_S3_ENDPOINT", None),
+        ("TAGMILL_MESSAGE_KEY", "s3cret"),
+        ("TAGMILL_MESSAGE_KEY", None),
     ],
 )
 def test_a_wrong_setting_is_refused_without_showing_any(

@@ -11,6 +11,7 @@ import yaml
 
 from catalog import versions
 from catalog.versions import Version
+from models import plain_yaml
 from models.errors import SpecError
 from workers.cli import diff, promotion
 from workers.cli.console import err, out, print_json, table
@@ -164,7 +165,7 @@ def _given(**changes: Any) -> dict[str, Any]:
 def read_spec(path: Path) -> dict[str, Any]:
     """The mapping in a YAML or JSON file. Raises SpecError."""
     try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+        found = plain_yaml.load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise SpecError(f"cannot read {path}: {error.strerror}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:

@@ -12,6 +12,7 @@ import typer
 import yaml
 from rich.progress import Progress
 
+from models import plain_yaml
 from models.errors import BuilderError, RecipeError, SpecError, TrainingError, WeightsError
 from workers.cli.console import duration, err, out, print_json, table
 from workers.cli.options import Device
@@ -141,8 +142,8 @@ def _changes(pairs: list[str] | None, shortcuts: dict[str, Any]) -> dict[str, An
         if not equals:
             raise RecipeError(f"--set {pair}: write FIELD=VALUE, such as optimise.rate=0.01")
         try:
-            found[field.strip()] = yaml.safe_load(text)
-        except (yaml.YAMLError, ValueError) as error:  # ValueError: of a date such as 2026-02-30
+            found[field.strip()] = plain_yaml.load(text)
+        except yaml.YAMLError as error:
             first = " ".join(str(error).split())
             raise RecipeError(f"--set {pair}: the value is no YAML ({first})") from None
     return found

@@ -13,7 +13,7 @@ from workers.runtime import Runtime
 Check = Callable[[Runtime], Iterator[Finding]]
 
 _OF_SERVICE: dict[str, tuple[Check, ...]] = {
-    "postgres": (database.check, work.check),
+    "postgres": (database.check, work.check, queue.check_messages),
     "redis": (queue.check,),
     "s3": (work.check_objects,),
 }

@@ -1,4 +1,4 @@
-"""Redis: version, eviction, persistence, memory."""
+"""Redis: version, eviction, persistence, memory, and what came through it that was not ours."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from redis import Redis
 
+from catalog import refused
 from workers.doctor.finding import Finding, judge
 from workers.runtime import Runtime
 
@@ -42,3 +43,30 @@ def check(runtime: Runtime) -> Iterator[Finding]:
         f"{used // 2**20} MB used" + (f" of {most // 2**20} MB" if most else ""),
         "Raise maxmemory: beyond it nothing is published.",
     )
+
+
+def check_messages(runtime: Runtime) -> Iterator[Finding]:
+    """Messages that were refused within a day, by code."""
+    with runtime.engine.connect() as connection:
+        found = refused.of_late(connection)
+    if not found:
+        yield Finding("refused_messages", "ok", "no message was refused within a day")
+    for one in found:
+        because = f": {one.reason}" if one.reason else ""
+        sentence = (
+            f"{one.messages} messages of late were refused as {one.code}{because}; "
+            f"the newest, in {one.queue}, begins {one.beginning[:60]}"
+        )
+        yield Finding("refused_messages", "warn", sentence, _REMEDIES[one.code])
+
+
+_RELEASES = (
+    "Let all hosts run one release; the sweep publishes the work again. `refused_messages` has the newest."
+)
+_REMEDIES = {
+    "not_sealed": "Give all processes one TAGMILL_MESSAGE_KEY; if they have it, somebody else writes to Redis: "
+    "change its password.",
+    "too_long": "Somebody else writes to Redis: change its password.",
+    "unknown_task": _RELEASES,
+    "malformed": _RELEASES,
+}

@@ -48,6 +48,7 @@ class Redis:
             "appendfsync everysec",
             'save ""',
             "maxmemory-policy noeviction",
+            "proto-max-bulk-len 1mb",  # what comes out of it comes whole into a worker's memory
             "tcp-keepalive 60",
             "daemonize no",
             'logfile ""',

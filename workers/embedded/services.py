@@ -37,6 +37,7 @@ class Endpoints:
     s3_access_key: str
     s3_secret_key: str
     s3_bucket: str
+    message_key: str
 
     def environment(self) -> dict[str, str]:
         """The same as `TAGMILL_*` settings."""
@@ -47,6 +48,7 @@ class Endpoints:
             "TAGMILL_S3_ACCESS_KEY": self.s3_access_key,
             "TAGMILL_S3_SECRET_KEY": self.s3_secret_key,
             "TAGMILL_S3_BUCKET": self.s3_bucket,
+            "TAGMILL_MESSAGE_KEY": self.message_key,
         }
 
 
@@ -75,7 +77,7 @@ def up(home: str | os.PathLike[str] | None = None) -> Endpoints:
         servers = _servers(place, owner, state)
         if any(_process(place, server).pid() is None for server in servers):
             _check_space(place)
-            state.save()
+        state.save()
         with ports.chosen_by_one():
             _all_at_once(lambda server: _start(place, server, state), servers)
         endpoints = _endpoints(servers, state)
@@ -170,7 +172,8 @@ def _answers(server: Server, port: int) -> bool:
 
 def _endpoints(servers: list[Server], state: State) -> Endpoints:
     postgres, redis, s3 = (server.url(state.ports[server.name], secret=True) for server in servers)
-    return Endpoints(postgres, redis, s3, state.secrets["s3_access"], state.secrets["s3"], BUCKET)
+    known = state.secrets
+    return Endpoints(postgres, redis, s3, known["s3_access"], known["s3"], BUCKET, known["messages"])
 
 
 def _check_space(home: Home) -> None:

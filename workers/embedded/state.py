@@ -40,7 +40,7 @@ class State:
                 f"{home.state_file} is damaged. Restore it from a backup, or copy the ports and passwords in "
                 f"{home.env_file} to it."
             ) from error
-        for name in ("postgres", "redis", "s3_access", "s3"):
+        for name in ("postgres", "redis", "s3_access", "s3", "messages"):
             # Hex only: it needs no quoting in a URL, a configuration file or SQL.
             state.secrets.setdefault(name, secrets.token_hex(10 if name == "s3_access" else 20))
         return state

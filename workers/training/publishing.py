@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from catalog.versions import Version
+from models import plain_yaml
 from models.errors import BuilderError, SpecError, TrainingError, first_line
 from models.predictor import Predictor, load_predictors
 from models.spec import ModelSpec
@@ -42,7 +43,7 @@ def spec_of(run: Path) -> ModelSpec:
     if not folder.finished:
         raise TrainingError(f"the run in {run} is not finished; {_way_on(folder)}")
     try:
-        fields = yaml.safe_load(folder.spec.read_text(encoding="utf-8"))
+        fields = plain_yaml.load(folder.spec.read_text(encoding="utf-8"))
         return ModelSpec.parse({**fields, "weights": str(folder.weights)})
     except OSError as error:
         raise TrainingError(f"cannot read {folder.spec}: {error.strerror}") from None
