@@ -20,6 +20,10 @@ TABLE: Final[tuple[tuple[tuple[str, ...], str], ...]] = (
         ("too_many_bytes", "too_many_pixels"),
         "make it smaller, or raise the limit (TAGMILL_MAX_BYTES, TAGMILL_MAX_PIXELS)",
     ),
+    (
+        ("too_costly",),
+        "save it anew as a plain JPEG, or make it smaller; TAGMILL_DECODE_MEMORY_MB raises the limit of memory",
+    ),
     (("contradicting_product",), "make the rows of this sku agree"),
     (
         (
@@ -79,6 +83,7 @@ NAMES: Final = {
     "truncated": "The photo ends too early",
     "too_many_bytes": "The file is too large",
     "too_many_pixels": "The photo has too many pixels",
+    "too_costly": "The photo takes too much memory or time",
     "contradicting_product": "Rows of one product contradict each other",
     "wrong_encoding": "The line is not UTF-8",
     "malformed_row": "The line cannot be read",

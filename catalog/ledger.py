@@ -60,7 +60,7 @@ LONGEST_LEASES, LONGEST_DELAY = 4, timedelta(minutes=15)
 
 @dataclass(frozen=True, slots=True)
 class ClaimedImage:
-    """A photo that this claim's token may work on, and the model versions it still lacks."""
+    """A photo that this claim's token may work on, and the model versions it still lacks. Sides are in pixels."""
 
     image_id: int
     sha256: str
@@ -68,6 +68,8 @@ class ClaimedImage:
     versions: frozenset[int]
     attempts: int
     deferrals: int = 0
+    width: int = 1
+    height: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +198,14 @@ class Ledger:
             leased = connection.execute(LEASE, parameters).all()
         return [
             ClaimedImage(
-                row.image_id, row.sha256, row.object_key, frozenset(row.versions), row.attempts, row.deferrals
+                row.image_id,
+                row.sha256,
+                row.object_key,
+                frozenset(row.versions),
+                row.attempts,
+                row.deferrals,
+                row.width,
+                row.height,
             )
             for row in leased
         ]

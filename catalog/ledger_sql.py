@@ -203,7 +203,7 @@ LEASE = sa.text(
         FROM due WHERE (w.image_id, w.model_version_id) = (due.image_id, due.model_version_id)
         RETURNING w.image_id, w.model_version_id, w.attempts, w.deferrals
     )
-    SELECT i.id AS image_id, i.sha256, i.object_key, array_agg(l.model_version_id) AS versions,
+    SELECT i.id AS image_id, i.sha256, i.object_key, i.width, i.height, array_agg(l.model_version_id) AS versions,
            max(l.attempts) AS attempts, max(l.deferrals) AS deferrals
     FROM leased l JOIN images i ON i.id = l.image_id
     GROUP BY i.id ORDER BY i.id

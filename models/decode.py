@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
-from math import ceil
 
 import numpy as np
-import numpy.typing as npt
-from PIL import Image, ImageFile
+from PIL import Image
 
-from models.colour import to_rgb
-from models.photo import Format, Limits, Sides, guarded, open_photo, orientation
-
-Pixels = npt.NDArray[np.uint8]
-
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
+from models.budget import Budget
+from models.colour import Pixels, to_rgb
+from models.exif import orientation
+from models.photo import Limits, Opened, Sides, guarded, open_photo
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,33 +34,54 @@ class Photo:
             raise ValueError(f"a photo has at least one pixel, not {self.width} x {self.height}")
 
 
-def decode(data: bytes, *, sides: Sides | None = None, limits: Limits | None = None) -> Photo:
+def decode(
+    data: bytes, *, sides: Sides | None = None, limits: Limits | None = None, memory: Budget | None = None
+) -> Photo:
     """The photo in `data`.
 
     With `sides` the pixels may come scaled down, which is faster and lighter; their sides are then still at least
     as long as asked, or as the original's. Transparency is laid over white; colour profiles are
     converted to sRGB. Of animations and multi-page files the first picture counts.
 
+    Threads that share `memory` wait for each other where their photos would not fit into it together.
+
     Raises:
-        PhotoError: EmptyFile, NotAnImage, FormatRefused, TooManyBytes, TooManyPixels, Truncated or Corrupt.
+        PhotoError: EmptyFile, NotAnImage, FormatRefused, TooManyBytes, TooManyPixels, TooCostly, Truncated or Corrupt.
     """
-    image, name = open_photo(data, limits or Limits())
-    return guarded(data, name, lambda: _decode(image, name, sides))
+    photo = open_photo(data, limits or Limits(), sides)
+    with memory.hold(photo.memory) if memory else nullcontext():
+        return guarded(data, photo.format, lambda: _decode(photo, sides))
 
 
-def _decode(image: ImageFile.ImageFile, name: Format, sides: Sides | None) -> Photo:
-    width, height = image.size
-    if sides is not None and name == "JPEG":
-        scale = sides.scale(width, height)
-        image.draft(None, (ceil(width * scale), ceil(height * scale)))
+def _decode(photo: Opened, sides: Sides | None) -> Photo:
+    image, width, height = photo.image, photo.width, photo.height
+    box = image.tile[0].extents if photo.format == "GIF" and image.tile else None
     image.load()
     # After loading: in a PNG the EXIF block may stand behind the pixels. Pillow turns a TIFF itself.
-    turn = 1 if name == "TIFF" else orientation(image)
-    if name == "TIFF":
-        width, height = image.size
-    flat = to_rgb(image, sides)
-    if turn in _TURNS:
-        flat = flat.transpose(_TURNS[turn])
-    if turn >= 5:
-        width, height = height, width
-    return Photo(np.array(flat), width, height)
+    if photo.format == "TIFF":
+        turn, (width, height) = 1, image.size
+    else:
+        turn = orientation(image.info)
+    whole = image if box in (None, (0, 0, width, height)) else _on_canvas(image, box)
+    pixels = _turned(to_rgb(whole, sides), turn)
+    return Photo(pixels, height, width) if turn >= 5 else Photo(pixels, width, height)
+
+
+def _on_canvas(image: Image.Image, box: tuple[int, int, int, int]) -> Image.Image:
+    """The first picture of a GIF may cover a part of it; the rest is transparent, as browsers have it."""
+    canvas = Image.new("RGBA", image.size)
+    canvas.paste(image.crop(box).convert("RGBA"), box)
+    return canvas
+
+
+def _turned(pixels: Pixels, turn: int) -> Pixels:
+    """Upright, by EXIF's number of the turn."""
+    if turn == 1:
+        return pixels
+    if turn in (5, 6, 7, 8):
+        pixels = pixels.swapaxes(0, 1)
+    if turn in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    if turn in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    return np.ascontiguousarray(pixels)

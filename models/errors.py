@@ -92,6 +92,12 @@ class TooManyPixels(PhotoError):
     code = "too_many_pixels"
 
 
+class TooCostly(PhotoError):
+    """Decoding the photo would take more memory or time than one photo may: save it anew, plain or smaller."""
+
+    code = "too_costly"
+
+
 class Truncated(PhotoError):
     """The file ends too early: upload it again, whole."""
 

@@ -7,25 +7,28 @@ refused before any decoder sees them. Nothing here decodes pixels.
 from __future__ import annotations
 
 import re
-import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
-from io import BytesIO
+from math import ceil
 from typing import Literal, NamedTuple, TypeVar, get_args
 
 from PIL import ImageFile, features
 
+from models import exif, jpeg, tiff, webp
+from models.cost import RUN_LENGTHS, memory
 from models.errors import (
     Corrupt,
     EmptyFile,
     FormatRefused,
     NotAnImage,
     PhotoError,
+    TooCostly,
     TooManyBytes,
     TooManyPixels,
     Truncated,
 )
+from models.metered import Metered
 
 
 class Sides(NamedTuple):
@@ -45,8 +48,11 @@ class Sides(NamedTuple):
 
 Format = Literal["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF"]
 T = TypeVar("T")
+_FEWEST = Sides(1, 1)
+_MOST_RUNS = 8_000_000  # pixels: Pillow unfolds them one by one, in Python
 FORMATS: tuple[Format, ...] = get_args(Format)
-ORIENTATION = 0x0112
+LONGEST_SIDE = 65_535
+"""Pixels: as JPEG has it. Of a photo that is a million pixels long and one wide, every row costs."""
 
 _READERS: dict[Format, tuple[str, str]] = {
     # The plain JPEG class also reads MPO (several JPEGs in one file): it stops after the first.
@@ -67,6 +73,8 @@ _MAGIC: tuple[tuple[re.Pattern[bytes], Format], ...] = (
     (re.compile(rb"II[*+]\0|MM\0[*+]"), "TIFF"),
     (re.compile(rb"....ftypavi[fs]", re.DOTALL), "AVIF"),
 )
+# Pillow reads the EXIF of an AVIF with all that it holds; turns are said elsewhere in it (ISO 23008-12, 6.5.10).
+_EXIF_OF_AVIF = re.compile(rb"(infe(?:\x02.{7}|\x03.{9}))Exif", re.DOTALL)
 _REFUSED: tuple[tuple[re.Pattern[bytes], str], ...] = (
     (re.compile(rb"....ftyp(hei[cxms]|hev[cx]|mif1|msf1)", re.DOTALL), "HEIC"),
     (re.compile(rb"8BPS"), "Photoshop"),
@@ -81,10 +89,14 @@ _REFUSED: tuple[tuple[re.Pattern[bytes], str], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a photo may cost. `max_pixels` is width times height, checked before any pixel is decoded."""
+    """What a photo may cost. `max_pixels` is width times height, checked before any pixel is decoded.
+
+    `memory` is what decoding may take, bytes: of one photo, and of all that a process decodes at once.
+    """
 
     max_bytes: int = 50_000_000
     max_pixels: int = 64_000_000
+    memory: int = 500_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +106,20 @@ class PhotoInfo:
     format: Format
     width: int
     height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A photo that is opened and not decoded. `width` and `height` are as stored; `image` may be set to yield fewer.
+
+    `memory` is what decoding it takes at its peak, bytes.
+    """
+
+    image: ImageFile.ImageFile
+    format: Format
+    width: int
+    height: int
+    memory: int
 
 
 def sniff(data: bytes) -> Format:
@@ -118,34 +144,47 @@ def inspect(data: bytes, limits: Limits | None = None) -> PhotoInfo:
     Raises:
         PhotoError: one of its subclasses, each with a `code`.
     """
-    image, name = open_photo(data, limits or Limits())
-    width, height = image.size
+    photo = open_photo(data, limits or Limits(), _FEWEST)
+    width, height = photo.width, photo.height
     # Pillow has already swapped the sides of a TIFF.
-    if name != "TIFF" and orientation(image) >= 5:
+    if photo.format != "TIFF" and exif.orientation(photo.image.info) >= 5:
         width, height = height, width
-    return PhotoInfo(name, width, height)
+    return PhotoInfo(photo.format, width, height)
 
 
-def open_photo(data: bytes, limits: Limits) -> tuple[ImageFile.ImageFile, Format]:
-    """The photo opened but not decoded, within `limits`, and its format. Raises as `inspect`."""
+def open_photo(data: bytes, limits: Limits, sides: Sides | None = None) -> Opened:
+    """The photo opened but not decoded, within `limits`; `sides` are what is needed of it. Raises as `inspect`."""
     if len(data) > limits.max_bytes:
         raise TooManyBytes(f"the file has {len(data):,} bytes; the limit is {limits.max_bytes:,}")
     name = sniff(data)
+    coefficients = 0
     if name == "WEBP":
         # libwebp allocates the whole canvas as it opens the file, so its size is read before.
-        _check_pixels(_webp_size(data), limits)
-    image = guarded(data, name, lambda: _reader(name)(BytesIO(data), ""))
+        _check_pixels(webp.canvas(data), limits)
+    elif name == "TIFF":
+        tiff.check_directory(data)
+    elif name == "JPEG":
+        coefficients = jpeg.look(data)
+    elif name == "AVIF":
+        data = _EXIF_OF_AVIF.sub(rb"\1none", data)
+    image = guarded(data, name, lambda: _reader(name)(Metered(data), ""))
     _check_pixels(image.size, limits)
-    return image, name
-
-
-def orientation(image: ImageFile.ImageFile) -> int:
-    """EXIF orientation, 1 to 8. Broken EXIF counts as 1: it does not make the pixels unusable."""
-    try:
-        value = image.getexif().get(ORIENTATION, 1)
-    except Exception:  # noqa: BLE001
-        return 1
-    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+    width, height = image.size
+    if name == "TIFF":
+        tiff.check_compression(image.info.get("compression"))
+    elif name == "BMP" and image.info.get("compression") in RUN_LENGTHS and width * height > _MOST_RUNS:
+        raise TooCostly(f"{width} x {height} is too large for a BMP of run lengths; save it as PNG or JPEG")
+    scale = 1.0 if sides is None else sides.scale(width, height)
+    if scale < 1.0 and name == "JPEG":
+        image.draft(None, (ceil(width * scale), ceil(height * scale)))
+    handed_on = ceil(width * height / int(1 / scale) ** 2)
+    needed = memory(image, name, len(data), coefficients=coefficients, handed_on=handed_on)
+    if needed > limits.memory:
+        raise TooCostly(
+            f"decoding {width} x {height} pixels of this {name} takes {needed / 1e6:,.0f} MB of memory; "
+            f"the limit is {limits.memory / 1e6:,.0f}"
+        )
+    return Opened(image, name, width, height, needed)
 
 
 def guarded(data: bytes, name: Format, step: Callable[[], T]) -> T:
@@ -168,10 +207,10 @@ def guarded(data: bytes, name: Format, step: Callable[[], T]) -> T:
         raise Corrupt(f"the {name} cannot be decoded: {detail}") from None
 
 
-def _reader(name: Format) -> Callable[[BytesIO, str], ImageFile.ImageFile]:
+def _reader(name: Format) -> Callable[[Metered, str], ImageFile.ImageFile]:
     """Pillow's class for the format. Not `Image.open`: its check for bombs only warns."""
     module, reader = _READERS[name]
-    found: Callable[[BytesIO, str], ImageFile.ImageFile] = getattr(import_module(module), reader)
+    found: Callable[[Metered, str], ImageFile.ImageFile] = getattr(import_module(module), reader)
     return found
 
 
@@ -181,26 +220,13 @@ def _check_pixels(size: tuple[int, int] | None, limits: Limits) -> None:
     width, height = size
     if width < 1 or height < 1:
         raise Corrupt(f"the photo says that it is {width} x {height} pixels")
+    if max(width, height) > LONGEST_SIDE:
+        raise TooManyPixels(
+            f"the photo is {width} x {height} pixels; the limit of a side is {LONGEST_SIDE:,}"
+        )
     if width * height > limits.max_pixels:
         count, limit = width * height / 1e6, limits.max_pixels / 1e6
         raise TooManyPixels(f"{width} x {height} is {count:,.1f} megapixels; the limit is {limit:,.1f}")
-
-
-def _webp_size(data: bytes) -> tuple[int, int] | None:
-    """Canvas size of a WebP file (RFC 9649), or None where the header is cut off or unknown."""
-    kind, body = data[12:16], data[20:30]
-    if len(body) < 10:
-        return None
-    if kind == b"VP8X":
-        width, height = (int.from_bytes(body[at : at + 3], "little") + 1 for at in (4, 7))
-        return width, height
-    if kind == b"VP8L":
-        bits = int.from_bytes(body[1:5], "little")
-        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
-    if kind == b"VP8 ":
-        width, height = struct.unpack_from("<HH", body, 6)
-        return width & 0x3FFF, height & 0x3FFF
-    return None
 
 
 def _cut_off(data: bytes, name: Format) -> bool:

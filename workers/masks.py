@@ -58,10 +58,10 @@ def encode_mask(runs: Runs) -> bytes:
 
 def decode_mask(data: bytes, limits: Limits) -> Bytes:
     """The label numbers of a stored mask, uint8 (height, width). Raises PhotoError."""
-    image, name = open_photo(data, limits)
-    if image.mode not in _NUMBERS:
-        raise Corrupt(f"the mask has pixels of the kind {image.mode}, not the numbers of labels")
-    return guarded(data, name, lambda: np.array(image, np.uint8))
+    photo = open_photo(data, limits)
+    if photo.image.mode not in _NUMBERS:
+        raise Corrupt(f"the mask has pixels of the kind {photo.image.mode}, not the numbers of labels")
+    return guarded(data, photo.format, lambda: np.array(photo.image, np.uint8))
 
 
 def _bits(runs: Runs) -> Bytes:

@@ -84,4 +84,5 @@ class Runtime:
 
     @property
     def limits(self) -> Limits:
-        return Limits(max_bytes=self.settings.max_bytes, max_pixels=self.settings.max_pixels)
+        config = self.settings
+        return Limits(config.max_bytes, config.max_pixels, config.decode_memory_mb * 1_000_000)

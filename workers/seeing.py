@@ -47,12 +47,12 @@ class Seeing:
             UnknownModel: no embedder serves.
             StoreUnavailable, WeightsError, HostUnfit: its network cannot be loaded.
         """
-        photo = decode(data, limits=self._runtime.limits)
-        if box is not None:
-            photo = _cropped(photo, box)
-        with self._runtime.engine.connect() as connection:
-            version_id = photos.embedder(connection)
-        with self._lock:
+        with self._lock:  # the largest photo that is allowed takes half a gigabyte
+            photo = decode(data, limits=self._runtime.limits)
+            if box is not None:
+                photo = _cropped(photo, box)
+            with self._runtime.engine.connect() as connection:
+                version_id = photos.embedder(connection)
             (loaded,) = self._cache.get([version_id])
             if isinstance(loaded.predictor, Exception):
                 raise loaded.predictor

@@ -58,6 +58,9 @@ class Settings(BaseSettings):
     )
     max_bytes: int = Field(50_000_000, ge=1, description="largest photo file")
     max_pixels: int = Field(64_000_000, ge=1, description="largest photo, width times height")
+    decode_memory_mb: int = Field(
+        500, ge=50, description="memory for decoding photos, a process; one that needs more is refused"
+    )
     cache_dir: Path | None = Field(
         None, description="model weights and compiled networks; default: $TAGMILL_HOME/cache"
     )

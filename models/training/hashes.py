@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from models.decode import Pixels
+from models.colour import Pixels
 
 THUMBNAIL = 16
 """Pixels a side of the small grey copy."""

@@ -13,7 +13,8 @@ from PIL import Image, ImageCms, features
 
 from models.decode import decode
 from models.errors import PhotoError
-from models.photo import ORIENTATION, Limits, Sides, inspect
+from models.exif import ORIENTATION
+from models.photo import Limits, Sides, inspect
 
 RED, GREEN, BLUE, GRAY = (200, 30, 30), (30, 160, 60), (40, 60, 190), (120, 120, 120)
 

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from catalog.asset_store import image_key, mask_key
-from models.decode import Pixels
+from models.colour import Pixels
 from models.runs import Runs
 from tests.catalog.shop import add_product, add_version, execute, plan, rows
 from workers.masks import encode_mask

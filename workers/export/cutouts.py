@@ -18,7 +18,9 @@ from catalog.export.state import Part, Range, State
 from catalog.filters import Filter
 from catalog.spreadsheets import harmless
 from catalog.versions import Version
-from models.decode import Pixels, decode
+from models.budget import Budget
+from models.colour import Pixels
+from models.decode import decode
 from models.photo import Limits
 from workers.export.objects import each, read_mask
 from workers.export.report import Report
@@ -66,6 +68,7 @@ class CutoutsWriter:
         self._version = chosen
         self._products = products
         self._limits = limits
+        self._memory = Budget(limits.memory)
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="cutouts")
         self._threads = threads
         self._report = report
@@ -108,7 +111,7 @@ class CutoutsWriter:
         return sum(len(data) for _, data in batch)
 
     def _png(self, source: Source) -> bytes:
-        photo = decode(self._store.get(source.object_key), limits=self._limits)
+        photo = decode(self._store.get(source.object_key), limits=self._limits, memory=self._memory)
         mask = read_mask(self._store.get(source.mask_key), photo.width, photo.height, self._limits)
         return encode_cutout(photo.pixels, mask)
 

@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 
 from catalog.asset_store import AssetStore
 from catalog.errors import ObjectFailed, ObjectMissing
-from models.decode import Pixels
+from models.colour import Pixels
 from models.errors import Corrupt, PhotoError
 from models.photo import Limits
 from workers.blame import blamed

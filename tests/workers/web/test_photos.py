@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from catalog.asset_store import thumbnail_key
-from models.decode import Pixels
+from models.colour import Pixels
 from tests.catalog.shop import rows
 from tests.workers.pictures import Picture, add_pictures
 from tests.workers.web.conftest import Visit
