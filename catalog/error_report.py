@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import csv
+import os
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TextIO
 from uuid import uuid4
 
 from catalog.manifests import RowError
-from catalog.spreadsheets import harmless
+from models.spreadsheets import harmless
+
+_ROOM = 255 - len(".errors.csv")
 
 COLUMNS = ("line", "sku", "source", "code", "reason")
 
@@ -41,9 +45,13 @@ class ErrorReport:
     ) -> None:
         if self._file is not None:
             self._file.close()
-            self._partial.replace(self.path)
+            try:
+                self._partial.replace(self.path)
+            except OSError:  # a folder has that name, or somebody else's file
+                self.path = self._partial
         elif kind is None:
-            self.path.unlink(missing_ok=True)
+            with suppress(OSError):
+                self.path.unlink()
 
     def _open(self) -> TextIO:
         # The manifest may lie where nothing can be written, and in a container the current folder, too.
@@ -58,13 +66,18 @@ class ErrorReport:
 
 def _partial(path: Path) -> Path:
     """A name of its own: another ingest of the same manifest may be writing its report just now."""
-    return path.with_name(f".{path.name}.{uuid4().hex}.partial")
+    return path.with_name(f".{uuid4().hex}.partial")
 
 
 def report_path(location: str) -> Path:
     """Where the report of a manifest goes: beside a file or folder, else into the current folder."""
     if location.startswith("s3://"):
         name = location.removeprefix("s3://").strip("/").replace("/", "-")
-        return Path(f"{name}.errors.csv")
+        return Path(_name(name))
     path = Path(location).absolute()
-    return path.with_name(path.name + ".errors.csv")
+    return path.with_name(_name(path.name))
+
+
+def _name(manifest: str) -> str:
+    """A file's name has room for 255 bytes, and the manifest's may fill it."""
+    return f"{os.fsencode(manifest)[:_ROOM].decode(errors='ignore')}.errors.csv"

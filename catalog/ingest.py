@@ -11,7 +11,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from threading import Event
@@ -33,6 +33,8 @@ from models.photo import Limits
 
 BATCH_PHOTOS = 256
 BATCH_BYTES = 64_000_000
+TEXT_BYTES = 16_000_000
+"""Of the values of rows, in a batch and before it; texts may be as long as a manifest likes."""
 
 
 @dataclass
@@ -66,10 +68,12 @@ class _Batch:
     errors: list[RowError] = field(default_factory=list)
     photos: dict[str, NewPhoto] = field(default_factory=dict)
     size: int = 0
+    weight: int = 0
 
     def add(self, row: Taken) -> None:
         """Take a row in; the bytes of a photo that many rows show are held once."""
         self.taken.append(Taken(row.row, tuple((source, self._once(photo)) for source, photo in row.photos)))
+        self.weight += row.row.weight
 
     def _once(self, photo: NewPhoto | Refused) -> NewPhoto | Refused:
         if isinstance(photo, Refused):
@@ -85,6 +89,7 @@ class _Batch:
             len(self.photos) >= BATCH_PHOTOS
             or len(self.taken) + len(self.errors) >= 4 * BATCH_PHOTOS
             or self.size >= BATCH_BYTES
+            or self.weight >= TEXT_BYTES
         )
 
 
@@ -201,7 +206,9 @@ class Ingest:
         batch = _Batch()
         for entry in self._ahead(manifest, takers):
             found = [entry] if isinstance(entry, RowError) else entry.errors()
-            summary.rows += 1
+            summary.rows += not (
+                isinstance(entry, Taken) and entry.row.repeats == entry.row.line
+            )  # a part of one
             for error in found:
                 summary.errors[error.code] += 1
                 report.add(error)
@@ -217,21 +224,24 @@ class Ingest:
 
     def _ahead(self, manifest: Manifest, takers: ThreadPoolExecutor) -> Iterator[Taken | RowError]:
         """Entries in the manifest's order, with a few photos for each thread being read ahead."""
-        waiting: deque[tuple[Row | RowError, list[Future[NewPhoto | Refused]]]] = deque()
-        under_way = 0
+        waiting: deque[tuple[Row | RowError, list[Future[NewPhoto | Refused]], int]] = deque()
+        under_way = weight = 0
 
         def finish() -> Taken | RowError:
-            entry, futures = waiting.popleft()
+            entry, futures, _ = waiting.popleft()
             if isinstance(entry, RowError):
                 return entry
             return Taken(entry, tuple(zip(entry.photos, [f.result() for f in futures], strict=True)))
 
-        for entry in manifest:
-            references = entry.photos if isinstance(entry, Row) else ()
-            waiting.append((entry, [takers.submit(take, self._sources, r, self._limits) for r in references]))
+        for entry in _entries(manifest, self._threads):
+            references, heavy = (entry.photos, entry.weight) if isinstance(entry, Row) else ((), 0)
+            futures = [takers.submit(take, self._sources, one, self._limits) for one in references]
+            waiting.append((entry, futures, heavy))
             under_way += len(references)
-            while under_way > 2 * self._threads or len(waiting) > 4 * BATCH_PHOTOS:
+            weight += heavy
+            while under_way > 2 * self._threads or len(waiting) > 4 * BATCH_PHOTOS or weight > TEXT_BYTES:
                 under_way -= len(waiting[0][1])
+                weight -= waiting[0][2]
                 yield finish()
         while waiting:
             yield finish()
@@ -287,6 +297,17 @@ class Ingest:
     def _upload(self, photo: NewPhoto) -> None:
         key = image_key(photo.sha256, photo.info.format)
         self._store.put(key, photo.data, CONTENT_TYPES[key.rpartition(".")[2]])
+
+
+def _entries(manifest: Manifest, photos: int) -> Iterator[Row | RowError]:
+    """A row of many photos comes in parts, as several rows of its sku would: else all its photos were in memory."""
+    for entry in manifest:
+        if isinstance(entry, RowError) or len(entry.photos) <= photos:
+            yield entry
+            continue
+        for start in range(0, len(entry.photos), photos):
+            repeats = entry.line if start else entry.repeats
+            yield replace(entry, photos=entry.photos[start : start + photos], repeats=repeats)
 
 
 def _within(block: AbstractContextManager[None], do: Callable[[], None]) -> None:

@@ -10,6 +10,7 @@ from catalog.errors import LabelsError, ManifestError
 from catalog.manifests.cells import BadCell, identifier, one_line
 from catalog.manifests.records import Records, wrong_count
 from catalog.manifests.rows import RowError, shown
+from models.spreadsheets import as_it_was
 
 COLUMNS: Final = ("sku", "label", "accepted")
 LONGEST_ROW = 1_000_000
@@ -42,7 +43,7 @@ def read(file: IO[bytes]) -> Iterator[Told | RowError]:
         if isinstance(cells, RowError):
             yield cells
         elif len(cells) == width:
-            yield _told(line, [cells[place] if place is not None else "" for place in chosen])
+            yield _told(line, [as_it_was(cells[place]) if place is not None else "" for place in chosen])
         elif any(cell.strip() for cell in cells):
             yield wrong_count(line, len(cells), width)
 

@@ -10,8 +10,17 @@ from collections.abc import Sequence
 from typing import Final, NoReturn
 
 from catalog.asset_store import AssetStore
-from catalog.errors import BucketMissing, ObjectMissing, ObjectTooLarge, SourceError
+from catalog.errors import (
+    BucketMissing,
+    ObjectMissing,
+    ObjectTooLarge,
+    SourceError,
+    StoreError,
+    StoreRefused,
+    StoreUnavailable,
+)
 from catalog.manifests import shown
+from models.files import pinned
 
 CODES: Final = (
     "empty_reference",
@@ -99,40 +108,35 @@ class Sources:
             raise SourceError("missing_file", f"{shown(url)} is not there") from None
         except ObjectTooLarge as error:
             raise SourceError("too_many_bytes", shown(str(error), 300)) from None
+        except (StoreUnavailable, StoreRefused):
+            raise
+        except StoreError as error:  # the server takes no such key
+            raise SourceError("unreadable", shown(str(error), 300)) from None
 
     def _read_file(self, reference: str) -> bytes:
-        try:
-            path = self._resolve(reference)
-            return self._read_regular(path, reference)
-        except (OSError, ValueError) as error:
-            _refuse_unreadable(reference, error)
-
-    def _resolve(self, reference: str) -> str:
-        """The real path of a reference, below a root. What is outside is refused before it is looked at."""
+        """What is outside by its name is refused before it is looked at."""
         for written in dict.fromkeys((reference, reference.replace("\\", "/"))):
-            path = os.path.normpath(os.path.join(self._base, written))  # noqa: PTH118
-            if not _below(path, self._roots):
+            path = os.path.join(self._base, written)  # noqa: PTH118
+            if not _below(os.path.normpath(path), self._roots):
                 _refuse_outside(reference, "/its/folder")
             try:
-                real = os.path.realpath(os.path.join(self._base, written), strict=True)  # noqa: PTH118
+                return self._read_regular(path, reference)
             except FileNotFoundError:
                 continue  # perhaps a path from Windows
-            if not _below(real, self._real_roots):
-                _refuse_outside(reference, "/its/folder")
-            return real
+            except (OSError, ValueError) as error:
+                _refuse_unreadable(reference, error)
         raise SourceError("missing_file", f"{shown(reference)} is not there")
 
     def _read_regular(self, path: str, reference: str) -> bytes:
-        # Looked at before it is opened, since opening some devices does things; and again after, since the
-        # name may have changed hands. Non-blocking, since a named pipe would wait for a writer.
-        self._check(os.stat(path), reference)  # noqa: PTH116
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
-        with os.fdopen(descriptor, "rb") as file:
-            status = os.fstat(descriptor)
-            self._check(status, reference)
-            data = file.read(status.st_size + 1)  # not up to the limit: as much memory would be taken first
-            if len(data) > status.st_size:  # it still grows
-                data += file.read(self._max_bytes + 1 - len(data))
+        with pinned(path) as found:
+            if not _below(found.place, self._real_roots):
+                _refuse_outside(reference, "/its/folder")
+            self._check(found.status, reference)
+            size = found.status.st_size
+            with found.open() as file:
+                data = file.read(size + 1)  # not up to the limit: as much memory would be taken first
+                if len(data) > size:  # it still grows
+                    data += file.read(self._max_bytes + 1 - len(data))
         if len(data) > self._max_bytes:
             self._refuse_large(reference, len(data))
         return data

@@ -9,6 +9,7 @@ import structlog
 from structlog.typing import Processor
 
 from workers.settings import Settings
+from workers.terminal import plain_event
 
 _SHARED: list[Processor] = [
     structlog.contextvars.merge_contextvars,
@@ -29,17 +30,17 @@ def configure_logs(config: Settings) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    renderer: Processor = (
-        structlog.processors.JSONRenderer()
+    renderers: list[Processor] = (
+        [structlog.processors.JSONRenderer()]
         if config.log_format == "json"
-        else structlog.dev.ConsoleRenderer()
+        else [plain_event, structlog.dev.ConsoleRenderer()]
     )
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=_SHARED,
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             structlog.processors.format_exc_info,
-            renderer,
+            *renderers,
         ],
     )
     handler = logging.StreamHandler(sys.stderr)

@@ -177,9 +177,12 @@ class S3AssetStore:
             length = int(response.headers.get("content-length") or 0)
             if limit is not None and length > limit:
                 raise ObjectTooLarge(f"s3://{self._bucket}/{key} has {length:,} bytes, more than {limit:,}")
-            pieces = []
+            pieces, size = [], 0
             while piece := response.read1(_PIECE):  # what has come, without waiting for more
                 pieces.append(piece)
+                size += len(piece)
+                if limit is not None and size > limit:  # no length was said
+                    raise ObjectTooLarge(f"s3://{self._bucket}/{key} has more than {limit:,} bytes")
                 if time.monotonic() > deadline:
                     raise TimeoutError(f"not read within {self._get_timeout:.0f} s")
             return b"".join(pieces)
@@ -197,7 +200,7 @@ class S3AssetStore:
 
     @contextmanager
     def _translated(self, key: str | None = None) -> Iterator[None]:
-        if key is not None and (not key or not {".", ".."}.isdisjoint(key.split("/"))):
+        if key is not None and (not key.strip() or not {".", ".."}.isdisjoint(key.split("/"))):
             raise ObjectMissing(f"nothing can be stored under the key {key[:100]!r}")
         try:
             yield

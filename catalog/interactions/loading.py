@@ -17,6 +17,7 @@ from catalog.interactions.recording import record
 from catalog.interactions.rows import INTERACTIONS, Interaction
 from catalog.manifests.open import open_reader
 from catalog.manifests.rows import Progress, Reader, RowError, shown
+from models.files import open_regular
 
 BATCH_ROWS = 5_000
 
@@ -63,7 +64,7 @@ def load(
 
 def _open(path: Path) -> Reader[Interaction]:
     try:
-        file = path.open("rb")
+        file = open_regular(str(path))
     except (OSError, ValueError) as error:  # a name that holds NUL is a ValueError
         reason = error.strerror if isinstance(error, OSError) else "that is no name of a file"
         raise InteractionsError(f"cannot read {shown(str(path))}: {reason}") from None

@@ -5,14 +5,13 @@ A cell is what a reader found: text, or for JSON Lines and Parquet any value. Ea
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from typing import NoReturn
 
+from catalog.manifests.json_text import parse
 from catalog.manifests.rows import JSON, Limits, shown
 
 
@@ -163,7 +162,7 @@ def attributes(value: object, limits: Limits) -> dict[str, JSON]:
         if not value.strip():
             return {}
         try:
-            value = json.loads(value, parse_constant=_no_constant)
+            value = parse(value)
         except (ValueError, RecursionError) as error:
             raise BadCell("bad_attributes", f"the attributes are no JSON: {shown(str(error))}") from None
     if value is None:
@@ -198,10 +197,6 @@ def _attribute_name(name: object) -> str:
         raise BadCell("bad_attributes", f"an attribute's name has {len(plain):,} characters")
     _refuse_controls(plain, "an attribute's name")
     return plain
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not a JSON number")
 
 
 def _refuse_controls(plain: str, where: str, source: str | None = None) -> None:

@@ -18,7 +18,7 @@ from catalog.asset_store import AssetStore
 from catalog.errors import ManifestError
 from catalog.manifests.builder import build_row
 from catalog.manifests.columns import read_columns
-from catalog.manifests.rows import Limits, Progress, Row, RowError
+from catalog.manifests.rows import Limits, Progress, Row, RowError, shown
 
 PHOTO_ENDINGS: Final = frozenset(
     (
@@ -38,9 +38,11 @@ class FolderReader:
         self._folder = folder
         self._limits = limits
         self._done = 0
-        self._total = sum(1 for _ in _photos_below(folder))
+        self._total = sum(1 for _ in _below(folder))
         if not self._total:
-            raise ManifestError(f"no photos below {folder}; files that end in {_endings()} are photos")
+            raise ManifestError(
+                f"no photos below {shown(str(folder))}; files that end in {_endings()} are photos"
+            )
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -53,9 +55,13 @@ class FolderReader:
         pass
 
     def rows(self) -> Iterator[Row | RowError]:
-        for path in _photos_below(self._folder):
+        for path in _below(self._folder):
             self._done += 1
-            yield _row(self._done, path, self._limits)
+            yield (
+                _unreadable(self._done, path)
+                if isinstance(path, OSError)
+                else _row(self._done, path, self._limits)
+            )
 
 
 class BucketReader:
@@ -69,7 +75,9 @@ class BucketReader:
         photos = (key for key in keys if _is_photo(key))
         first = next(photos, None)
         if first is None:
-            raise ManifestError(f"no photos below s3://{store.bucket}/{prefix}; photos end in {_endings()}")
+            raise ManifestError(
+                f"no photos below s3://{store.bucket}/{shown(prefix)}; photos end in {_endings()}"
+            )
         self._keys = chain([first], photos)
 
     @property
@@ -88,8 +96,11 @@ class BucketReader:
             yield _row(self._done, key, self._limits)
 
 
-def _photos_below(folder: Path) -> Iterator[str]:
-    """Paths below `folder`, sorted within each folder; one folder's names are in memory at a time."""
+def _below(folder: Path) -> Iterator[str | OSError]:
+    """Paths of photos below `folder`, sorted within each folder, and why not of a folder in it that cannot be read.
+
+    One folder's names are in memory at a time. Raises ManifestError where `folder` itself cannot be read.
+    """
     waiting = [""]
     while waiting:
         inner = waiting.pop()
@@ -97,7 +108,12 @@ def _photos_below(folder: Path) -> Iterator[str]:
             with os.scandir(folder / inner) as entries:
                 found = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
         except OSError as error:
-            raise ManifestError(f"the folder {folder / inner} cannot be read: {error.strerror}") from None
+            if not inner:
+                raise ManifestError(
+                    f"the folder {shown(str(folder))} cannot be read: {error.strerror}"
+                ) from None
+            yield OSError(error.errno, error.strerror, inner)
+            continue
         waiting.extend(f"{inner}{name}/" for name, is_dir in reversed(found) if is_dir and name[0] != ".")
         yield from (f"{inner}{name}" for name, is_dir in found if not is_dir and _is_photo(name))
 
@@ -112,6 +128,11 @@ def _row(line: int, path: str, limits: Limits) -> Row | RowError:
     # As a list, because text would be split at the `|` that a file's name may hold.
     sku = path[: -len(PurePosixPath(path).suffix)]
     return build_row(line, _COLUMNS, (sku, [path]), limits)
+
+
+def _unreadable(line: int, error: OSError) -> RowError:
+    folder = shown(error.filename)
+    return RowError(line, None, folder, "unreadable", f"the folder {folder} cannot be read: {error.strerror}")
 
 
 def _endings() -> str:

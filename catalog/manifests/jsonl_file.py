@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import IO, Generic, NoReturn
+from typing import IO, Generic
 
 from catalog.errors import ManifestError
 from catalog.manifests.columns import Columns
 from catalog.manifests.form import Form, R
+from catalog.manifests.json_text import parse
 from catalog.manifests.lines import Lines, TooLong, open_text
 from catalog.manifests.rows import Limits, Progress, RowError, shown
 
@@ -60,7 +60,7 @@ class JsonLinesReader(Generic[R]):
                     "wrong_encoding", f"the line is not valid text at {where}; save it as UTF-8"
                 )
         try:
-            record = json.loads(line, parse_constant=_no_constant)
+            record = parse(line)
         except (ValueError, RecursionError) as error:
             return self._error("malformed_row", f"the line is no JSON: {shown(str(error))}")
         if not isinstance(record, dict):
@@ -89,7 +89,3 @@ class JsonLinesReader(Generic[R]):
 
     def _error(self, code: str, reason: str) -> RowError:
         return RowError(self._lines.number, None, None, code, reason)
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not a JSON number")

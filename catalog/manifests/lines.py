@@ -22,6 +22,9 @@ def open_text(file: IO[bytes]) -> io.TextIOWrapper:
     """
     start = file.read(4096)
     file.seek(0)
+    packed = next((name for magic, name in _PACKED.items() if start.startswith(magic)), None)
+    if packed:
+        raise ManifestError(f"the manifest is {packed}; archives are not taken: unpack it, or save it as CSV")
     if start.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
         raise ManifestError("the manifest is UTF-32; save it as UTF-8")
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
@@ -31,6 +34,15 @@ def open_text(file: IO[bytes]) -> io.TextIOWrapper:
             "the manifest starts with NUL bytes: it is binary, or UTF-16 without its mark; save it as UTF-8"
         )
     return io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape", newline="")
+
+
+_PACKED = {
+    b"PK\x03\x04": "a zip archive or an Excel file",
+    b"\x1f\x8b": "packed by gzip",
+    b"BZh": "packed by bzip2",
+    b"\xfd7zXZ\0": "packed by xz",
+    b"\x28\xb5\x2f\xfd": "packed by zstd",
+}
 
 
 def _mark_wrong_bytes(error: UnicodeError) -> tuple[str, int]:

@@ -11,12 +11,14 @@ from typing import IO, Final, Literal
 
 from catalog.asset_store import AssetStore
 from catalog.errors import ManifestError, ObjectMissing
+from catalog.filters import is_text
 from catalog.manifests.contradictions import ProductIndex
 from catalog.manifests.csv_file import CsvReader
 from catalog.manifests.folder import BucketReader, FolderReader
 from catalog.manifests.form import PRODUCTS, Form, R
 from catalog.manifests.jsonl_file import JsonLinesReader
 from catalog.manifests.rows import Limits, Progress, Reader, Row, RowError, shown
+from models.files import open_regular
 
 Format = Literal["csv", "jsonl", "parquet", "folder", "s3"]
 FileFormat = Literal["csv", "jsonl", "parquet"]
@@ -96,14 +98,14 @@ def open_manifest(
         raise ManifestError(
             f"there is no manifest {shown(location)}; give a file, a folder or s3://bucket/prefix"
         )
+    if not is_text(str(path.resolve())):  # the catalog keeps it
+        raise ManifestError(f"the path of {shown(location)} is not valid text; rename it in UTF-8")
     if path.is_dir():
         return Manifest(location, "folder", str(path.absolute()), FolderReader(path, limits))
-    if not path.is_file():
-        raise ManifestError(f"the manifest {shown(location)} is no regular file; save it to a file first")
     try:
-        file = path.open("rb")
+        file = open_regular(location)
     except OSError as error:
-        raise ManifestError(f"the manifest {shown(location)} cannot be opened: {error.strerror}") from None
+        raise ManifestError(f"the manifest {shown(location)} cannot be read: {error.strerror}") from None
     return _open_file(location, str(path.absolute().parent), file, format, limits)
 
 

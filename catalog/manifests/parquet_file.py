@@ -1,4 +1,4 @@
-"""Files as Parquet, read a few thousand rows at a time."""
+"""Files as Parquet, unpacked by a process of its own (`catalog.manifests.parquet_process`)."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import IO, Any, Generic
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from catalog.errors import ManifestError
 from catalog.manifests.columns import Columns
 from catalog.manifests.form import Form, R
+from catalog.manifests.parquet_process import PIECE
 from catalog.manifests.rows import Limits, Progress, RowError, shown
+from catalog.manifests.unpacking import Broken, TooLong, Unpacking
 
-_BATCH = 1_024
 # What Arrow and Python raise for bytes that are damaged, or say what neither can hold: a day of the year 300,000, a
 # number of a dictionary's entry that it lacks, a time zone that nobody knows.
 _DAMAGED = (pa.ArrowException, OSError, ValueError, ArithmeticError, LookupError)
@@ -25,49 +25,49 @@ class ParquetReader(Generic[R]):
     """Rows of a Parquet file. Photos are text or a list of text; a row's line is its number, from 1."""
 
     def __init__(self, file: IO[bytes], limits: Limits, form: Form[R]) -> None:
-        self._file = file
         self._limits = limits
         self._form = form
         self._done = 0
+        self._unpacking = Unpacking(file)
         try:
-            # Pre-buffering would hold a whole row group's bytes, and some files have only one row group.
-            self._parquet = pq.ParquetFile(file, pre_buffer=False, buffer_size=1 << 16)
-            schema = self._parquet.schema_arrow
-            names = schema.names
-        except _DAMAGED as error:
-            raise ManifestError(f"the manifest is no readable Parquet file: {shown(str(error))}") from None
-        self._columns = form.require(form.read(names, limits))
-        _check_photos(schema, self._columns)
-        self._total: int = self._parquet.metadata.num_rows
+            schema = self._unpacking.schema
+            self._columns = form.require(form.read(schema.names, limits))
+            _check_photos(schema, self._columns)
+        except BaseException:
+            self._unpacking.close()
+            raise
 
     @property
     def columns(self) -> tuple[str, ...]:
         return self._columns.names
 
     def progress(self) -> Progress:
-        return Progress(self._done, max(self._done, self._total), "rows")
+        return Progress(self._done, max(self._done, self._unpacking.rows), "rows")
 
     def close(self) -> None:
-        self._parquet.close()
-        self._file.close()
+        self._unpacking.close()
 
     def rows(self) -> Iterator[R | RowError]:
-        batches = self._parquet.iter_batches(batch_size=_BATCH, use_threads=False)
-        while True:
-            try:
-                batch = next(batches, None)
-            except _DAMAGED as error:
-                reason = f"the file is damaged from here on, the rest is not read: {shown(str(error))}"
-                yield RowError(self._done + 1, None, None, "malformed_row", reason)
-                return
-            if batch is None:
-                return
-            for values in _records(batch):
+        for batch in self._unpacking:
+            if isinstance(batch, Broken):
+                reason = f"the file is damaged from here on, the rest is not read: {batch.reason}"
+                yield self._error("malformed_row", reason)
+            elif isinstance(batch, TooLong):
+                yield self._error("too_long", f"the row has {batch.size:,} bytes, more than {PIECE:,}")
+            else:
+                yield from self._rows(batch)
+
+    def _rows(self, batch: Any) -> Iterator[R | RowError]:
+        for values in _records(batch):
+            if isinstance(values, _Unreadable):
+                yield self._error(values.code, values.reason)
+            else:
                 self._done += 1
-                if isinstance(values, _Unreadable):
-                    yield RowError(self._done, None, None, values.code, values.reason)
-                else:
-                    yield self._form.row(self._done, self._columns, values, self._limits)
+                yield self._form.row(self._done, self._columns, values, self._limits)
+
+    def _error(self, code: str, reason: str) -> RowError:
+        self._done += 1
+        return RowError(self._done, None, None, code, reason)
 
 
 @dataclass(frozen=True, slots=True)

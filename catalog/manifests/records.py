@@ -13,6 +13,7 @@ from catalog.manifests.rows import RowError
 
 DELIMITERS: Final = (",", ";", "\t", "|")
 _HEADER_LINES = 20
+_MOST_NAMES = 10_000  # a line of a million commas is no header, and costs seconds to look through
 _RETRIES = 100  # going back after a bad quote costs up to a whole record's size each time
 
 Known = Callable[[Sequence[str]], int]
@@ -109,7 +110,7 @@ def _score(lines: list[str], delimiter: str, known: Known) -> tuple[int, int]:
     try:
         for cells in csv.reader(lines, delimiter=delimiter, strict=True):
             if any(cell.strip() for cell in cells):
-                return known(cells), len(cells)
+                return known(cells[:_MOST_NAMES]), len(cells)
     except csv.Error:
         pass
     return 0, 0

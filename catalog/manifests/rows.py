@@ -43,6 +43,20 @@ class Row:
     photos: tuple[str, ...]
     repeats: int | None = None
 
+    @property
+    def weight(self) -> int:
+        """About how many bytes of memory its values take."""
+        product = self.product
+        return _weight([product.title, product.description, product.attributes, *self.photos])
+
+
+def _weight(value: JSON) -> int:
+    if isinstance(value, str):
+        return 64 + len(value)
+    if isinstance(value, dict):
+        return 64 + sum(64 + len(name) + _weight(item) for name, item in value.items())
+    return 64 + sum(map(_weight, value)) if isinstance(value, list) else 32
+
 
 @dataclass(frozen=True, slots=True)
 class RowError:

@@ -16,6 +16,7 @@ from catalog.manifests.cells import BadCell, one_line
 from catalog.manifests.records import Records, wrong_count
 from catalog.manifests.rows import RowError, shown
 from catalog.review.taxonomy import Rule
+from models.spreadsheets import as_it_was, harmless
 
 COLUMNS: Final = ("model", "label", "category")
 LONGEST_ROW = 100_000
@@ -66,7 +67,8 @@ def write(rules: Sequence[Rule], file: TextIO) -> None:
     rows = csv.writer(file, lineterminator="\n")
     rows.writerow((*COLUMNS, *(f"name.{locale}" for locale in locales)))
     for rule in rules:
-        rows.writerow((rule.model, rule.label, rule.category, *(rule.names.get(one, "") for one in locales)))
+        names = (rule.names.get(one, "") for one in locales)
+        rows.writerow(map(harmless, (rule.model, rule.label, rule.category, *names)))
 
 
 def _header(records: Records) -> list[str]:
@@ -99,7 +101,9 @@ def _rule(line: int, cells: Sequence[str] | RowError, columns: Sequence[str]) ->
     if len(cells) != len(columns):
         error = wrong_count(line, len(cells), len(columns))
         raise BadCell(error.code, error.reason)
-    values = {name: one_line(cell, name, LONGEST_NAME) for name, cell in zip(columns, cells, strict=True)}
+    values = {
+        name: one_line(as_it_was(cell), name, LONGEST_NAME) for name, cell in zip(columns, cells, strict=True)
+    }
     model, label, category = (values.pop(column) for column in COLUMNS)
     if model is None or label is None:
         raise BadCell("missing", f"there is no {'label' if model else 'model'}")

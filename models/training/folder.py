@@ -19,6 +19,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from models.errors import CheckpointError, TrainingError, first_line
+from models.spreadsheets import harmless
 from models.training.recipe import Recipe
 
 
@@ -146,5 +147,5 @@ class RunFolder:
 
 def _csv_line(row: Sequence[object]) -> str:
     line = StringIO()
-    csv.writer(line, lineterminator="\n").writerow(row)
+    csv.writer(line, lineterminator="\n").writerow([harmless(str(cell)) for cell in row])
     return line.getvalue()

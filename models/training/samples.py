@@ -15,6 +15,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from models.decode import Photo, decode
+from models.files import read_regular
 from models.photo import Limits, Sides
 from models.predictions import Box
 
@@ -58,7 +59,8 @@ class PhotoFile:
         return str(self.path)
 
     def load(self, sides: Sides | None = None) -> Photo:
-        return decode(self.path.read_bytes(), sides=sides, limits=Limits())
+        limits = Limits()
+        return decode(read_regular(self.path, limits.max_bytes), sides=sides, limits=limits)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -18,6 +18,7 @@ from catalog.export.queries import ROWS
 from catalog.export.rows import RowsWriter
 from catalog.export.state import FILE, Format, Part, Range, State, What
 from catalog.holds import act
+from models.spreadsheets import as_it_was, harmless
 from tests.catalog.exported import (
     Interrupted,
     Silence,
@@ -431,15 +432,25 @@ def test_an_empty_catalog_is_exported(engine: sa.Engine, tmp_path: Path) -> None
     assert read(tmp_path) == []
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
-def test_no_cell_of_a_csv_file_is_run_as_a_formula(engine: sa.Engine, tmp_path: Path, start: str) -> None:
-    evil = f"{start}cmd|' /C calc'!A0"
+@pytest.mark.parametrize(
+    "evil",
+    [
+        *(f"{start}cmd|' /C calc'!A0" for start in "=+-@\t\r＝＋－＠"),
+        "x;=cmd|' /C calc'!A0;",
+        "x\n@y",
+        "'=1",
+        "''-1;'+2\t=3",
+        "-5",
+    ],
+)
+def test_no_cell_of_a_csv_file_is_run_as_a_formula(engine: sa.Engine, tmp_path: Path, evil: str) -> None:
     product_id = add_product(engine, evil)
     word = "INSERT INTO overrides (product_id, label, accepted, author) VALUES (:p, :label, true, 'Ann')"
     execute(engine, word, p=product_id, label=evil)
     export_rows(engine, tmp_path / "csv", "tags", "csv")
     ((sku, _, _, label, *_),) = read(tmp_path / "csv")
-    assert (sku, label) == (f"'{evil}", f"'{evil}")
+    assert sku == label == harmless(evil) != evil
+    assert as_it_was(sku) == evil
     export_rows(engine, tmp_path / "parquet", "tags")
     ((sku, _, _, label, *_),) = read(tmp_path / "parquet")
     assert (sku, label) == (evil, evil)

@@ -13,14 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from rich.console import Console
 from rich.table import Table
+
+from workers.terminal import PlainConsole, plain
 
 OUTAGE = 75  # EX_TEMPFAIL of sysexits.h
 """Exit code where a service was away: the same command may do when it is back."""
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+out = PlainConsole(highlight=False)
+err = PlainConsole(stderr=True, highlight=False)
 
 
 @contextmanager
@@ -36,7 +37,7 @@ def quiet() -> Iterator[None]:
 
 def print_json(value: Any) -> None:
     """One JSON document on standard output, for scripts."""
-    print(json.dumps(value, default=_plain, ensure_ascii=False))
+    print(plain(json.dumps(value, default=_plain, ensure_ascii=False)))
 
 
 def _plain(value: Any) -> Any:

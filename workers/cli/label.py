@@ -13,6 +13,8 @@ from rich.markup import escape
 from catalog.error_report import ErrorReport, report_path
 from catalog.errors import LabelsError
 from catalog.label_import import Imported, every_word, import_labels
+from models.files import open_regular
+from models.spreadsheets import harmless
 from workers.cli.console import out, print_json
 from workers.cli.files import replacing
 from workers.cli.options import AuthorOption, JsonFlag
@@ -67,7 +69,8 @@ def export(
         rows.writerow(("sku", "label", "accepted", "author", "created_at"))
         for word in every_word(connection):
             said = "true" if word.accepted else "false"
-            rows.writerow((word.sku, word.label, said, word.author, word.created_at.isoformat()))
+            told = (word.sku, word.label, said, word.author, word.created_at.isoformat())
+            rows.writerow(map(harmless, told))
             count += 1
     if as_json:
         print_json({"file": file, "labels": count})
@@ -105,7 +108,7 @@ def suggest(
 
 def _opened(path: Path) -> IO[bytes]:
     try:
-        return path.open("rb")
+        return open_regular(str(path))
     except OSError as error:
         raise LabelsError(f"cannot read {path}: {error.strerror}") from None
 

@@ -50,6 +50,7 @@ from workers.cli import (
 )
 from workers.cli.console import OUTAGE, err, out
 from workers.embedded.errors import ServiceAway, ServiceError
+from workers.terminal import plain_event
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -81,8 +82,9 @@ def main() -> None:
     """Run the command line. Exit codes: 0 done, 1 failed, 2 wrong usage, recipe or labels, 3 done but some
     rows were refused, 75 Postgres or the object store was away: try again when it is back."""
     structlog.configure(
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr)
-    )  # standard output is for results
+        processors=[plain_event, *structlog.get_config()["processors"]],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),  # standard output is for results
+    )
     try:
         app()
     except TrainingError as error:  # mostly of the recipe or the data that were named

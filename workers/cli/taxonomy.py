@@ -13,6 +13,7 @@ from rich.markup import escape
 from catalog.errors import TaxonomyError
 from catalog.review import taxonomy as rules
 from catalog.review import taxonomy_file
+from models.files import open_regular
 from workers.cli.console import out, print_json, table
 from workers.cli.files import replacing
 from workers.cli.options import JsonFlag
@@ -40,7 +41,7 @@ def load(
     Example: tagmill taxonomy load taxonomy.csv
     """
     try:
-        reading = file.open("rb")
+        reading = open_regular(str(file))
     except OSError as error:
         raise TaxonomyError(f"cannot read {file}: {error.strerror}") from None
     with reading, Runtime(settings()).engine.begin() as connection:

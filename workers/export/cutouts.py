@@ -16,12 +16,12 @@ from catalog.asset_store import AssetStore
 from catalog.export.place import Place
 from catalog.export.state import Part, Range, State
 from catalog.filters import Filter
-from catalog.spreadsheets import harmless
 from catalog.versions import Version
 from models.budget import Budget
 from models.colour import Pixels
 from models.decode import decode
 from models.photo import Limits
+from models.spreadsheets import harmless
 from workers.export.objects import each, read_mask
 from workers.export.report import Report
 

@@ -16,6 +16,7 @@ from catalog.asset_store import AssetStore
 from catalog.errors import ObjectFailed, ObjectMissing
 from catalog.labels import LabelledPhoto, Unclear, human_labels
 from models.errors import DataError
+from models.spreadsheets import harmless
 from workers.runtime import Runtime
 
 log = structlog.get_logger()
@@ -68,7 +69,7 @@ def _nobody(done: int, total: int) -> None:
 
 
 def _tell(left_out: Sequence[Unclear], path: Path) -> None:
-    rows = [(one.sku, one.code, one.sentence) for one in left_out]
+    rows = [tuple(map(harmless, (one.sku, one.code, one.sentence))) for one in left_out]
     _replace(path, _table(("sku", "code", "sentence"), rows))
     if left_out:
         log.warning("labels left out", count=len(left_out), first=left_out[0].sentence, all=str(path))

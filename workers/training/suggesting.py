@@ -14,6 +14,7 @@ from catalog import versions
 from catalog.errors import NothingToSuggest
 from catalog.unlabelled import Torn, torn, vectors
 from catalog.versions import Version
+from models.spreadsheets import harmless
 from models.training.suggest import AMONG, suggest
 
 COLUMNS = ("sku", "photo", "label", "score", "reason")
@@ -53,7 +54,7 @@ def suggestions(connection: sa.Connection, reference: str, count: int) -> list[S
 def write(suggested: Iterable[Suggestion], file: TextIO) -> None:
     """As CSV that `tagmill label import` takes back, once its column `label` is right."""
     rows = ((one.sku, one.photo, one.label, f"{one.score:.3f}", one.reason) for one in suggested)
-    csv.writer(file, lineterminator="\n").writerows([COLUMNS, *rows])
+    csv.writer(file, lineterminator="\n").writerows([COLUMNS, *(map(harmless, row) for row in rows)])
 
 
 def _embedder(connection: sa.Connection) -> Version:

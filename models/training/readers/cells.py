@@ -14,6 +14,8 @@ from models.training.readers.files import located
 from models.training.readers.split_names import SPLIT_NAMES
 from models.training.samples import Split
 
+_DIGITS = 10  # of a photo's width: Python refuses to read numbers of thousands
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -82,6 +84,6 @@ def _box(cells: Sequence[str], columns: Columns) -> Box | None:
 
 def _size(cells: Sequence[str], columns: Columns) -> tuple[int, int] | None:
     texts = [cells[place].strip() for place in columns.size or ()]
-    if len(texts) != 2 or not all(text.isdecimal() and int(text) for text in texts):
+    if len(texts) != 2 or not all(text.isdecimal() and len(text) < _DIGITS and int(text) for text in texts):
         return None
     return int(texts[0]), int(texts[1])

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from models.errors import DataError
+from models.files import read_regular
 
+LARGEST = 4 << 30  # bytes: it is read whole
 Id = int | str
 Record = Mapping[str, Any]
 
@@ -39,7 +41,7 @@ def load_tree(path: Path) -> Tree:
 
 def _json(path: Path) -> Any:
     try:
-        return json.loads(path.read_bytes())
+        return json.loads(read_regular(path, LARGEST))
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror}") from None
     except json.JSONDecodeError as error:

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from models.errors import DataError
+from models.files import read_regular
 
+LARGEST = 2 << 30  # bytes, of what is read whole
 DELIMITERS = (",", ";", "\t", "|")
 
 
@@ -44,7 +46,7 @@ def _csv(path: Path) -> Table:
 
 def _text(path: Path) -> str:
     try:
-        data = path.read_bytes()
+        data = read_regular(path, LARGEST)
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror}") from None
     try:

@@ -6,7 +6,10 @@ from pathlib import Path
 from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
+from models.files import read_regular
 from models.training.left_out import LeftOut
+
+_LARGEST = 64 << 20  # bytes, for the objects of one photo
 
 
 def parse(path: Path) -> Element:
@@ -19,7 +22,7 @@ def parse(path: Path) -> Element:
     parser.EndElementHandler = builder.end
     parser.CharacterDataHandler = builder.data
     try:
-        parser.Parse(path.read_bytes(), True)
+        parser.Parse(read_regular(path, _LARGEST), True)
         return builder.close()
     except expat.ExpatError as error:
         raise LeftOut("malformed_xml", f"it is no XML: {error}; export it again") from None

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from models.errors import DataError, PhotoError
+from models.files import open_regular
 from models.photo import guarded, inspect
 from models.training.readers.run_lengths import drawn
 from models.training.samples import IGNORED, Mask
@@ -62,9 +63,10 @@ def read_values(path: Path, colours: Colours | None = None) -> Mask:
     A mask in colour is read where `colours` are known, or where it is grey all the same.
     """
     try:
-        image = _image(path.read_bytes())
-    except OSError as error:
-        raise DataError(f"the mask {path} cannot be read: {error.strerror}") from None
+        with open_regular(str(path)) as file:
+            image = _image(file.read())
+    except (OSError, ValueError) as error:
+        raise DataError(f"the mask {path} cannot be read: {' '.join(str(error).split())}") from None
     except PhotoError as error:
         raise DataError(f"the mask {path} cannot be read: {error.sentence}") from None
     if image.mode in _NUMBERS:

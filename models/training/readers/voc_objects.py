@@ -58,6 +58,6 @@ def _object(element: Element) -> Instance:
 def _size(root: Element) -> tuple[int, int] | None:
     """Some tools write zeros where they do not know."""
     width, height = (root.findtext(f"size/{side}", "").strip() for side in ("width", "height"))
-    if not width.isdecimal() or not height.isdecimal() or "0" in (width, height):
+    if not width.isdecimal() or not height.isdecimal() or "0" in (width, height) or len(width + height) > 18:
         return None
     return int(width), int(height)

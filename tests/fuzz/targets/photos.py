@@ -10,7 +10,7 @@ from models.photo import FORMATS, Limits, PhotoInfo, Sides, inspect
 from tests.fuzz.seeds.photos import photos
 from tests.fuzz.target import Target
 
-LIMITS = Limits(max_bytes=2_000_000, max_pixels=1_000_000)
+LIMITS = Limits(max_bytes=2_000_000, max_pixels=1_000_000, memory=100_000_000)
 SMALL = Sides(8, 8)
 
 

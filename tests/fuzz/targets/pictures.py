@@ -15,7 +15,7 @@ from tests.fuzz.target import Target
 from workers.masks import decode_mask
 from workers.web.photos.making import cutout, overlay, thumbnail, whole
 
-LIMITS = Limits(max_bytes=500_000, max_pixels=100_000)
+LIMITS = Limits(max_bytes=500_000, max_pixels=100_000, memory=100_000_000)
 SIDE = 32
 
 
