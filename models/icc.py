@@ -34,7 +34,9 @@ def _fits(tag: bytes) -> bool:
             entries = 12 * int.from_bytes(tag[8:12], "big")
         case b"mft1" | b"mft2":  # a grid of colours, of one or two bytes
             entries = tag[10] ** tag[8] * tag[9]
-        case b"mAB " | b"mBA " if at := int.from_bytes(tag[24:28], "big"):  # a grid with a length for each side
+        case b"mAB " | b"mBA " if at := int.from_bytes(
+            tag[24:28], "big"
+        ):  # a grid with a length for each side
             entries = prod(tag[at : at + tag[8]]) * tag[9] if at + 16 < len(tag) else len(tag) + 1
         case _:
             return True

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from tests.fuzz.targets import load
-from tests.fuzz.watch import Watch, quiet
+from tests.fuzz.watch import FOUND, Watch, quiet
 
 
 def main() -> None:
@@ -18,7 +18,7 @@ def main() -> None:
             print(path, flush=True)
             watch.run(path.read_bytes())
             found += watch.found
-    sys.exit(1 if found else 0)
+    sys.exit(FOUND if found else 0)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from random import Random
 import atheris
 
 from tests.fuzz.mutate import mutate
-from tests.fuzz.mutated import FOLDER
+from tests.fuzz.mutated import FOLDER, LARGEST
 from tests.fuzz.targets import load
 from tests.fuzz.watch import Watch, quiet
 
@@ -35,7 +35,7 @@ def main() -> None:
     given.folder.mkdir(exist_ok=True, parents=True)
     with quiet(), atheris.instrument_imports(include=INSTRUMENTED):
         target = load(given.target)
-        seeds = list(target.seeds())
+        seeds = [data for data in target.seeds() if len(data) <= LARGEST]
         watch = Watch(target, given.folder, given.hand)
 
         def mutated(data: bytes, most: int, seed: int) -> bytes:
@@ -51,9 +51,10 @@ def main() -> None:
             flags = {
                 "max_total_time": max(2, round(given.seconds - (time.monotonic() - begun))),
                 "seed": given.seed + 1,
-                "max_len": 1 << 16,
-                "timeout": 0,  # the watch sees to time and memory
+                "max_len": LARGEST,
+                "timeout": 3600,  # the watch sees to time and memory, and keeps what it finds
                 "rss_limit_mb": 0,
+                "artifact_prefix": f"{corpus}/",
                 "len_control": 0,
             }
             argv = ["guided", *(f"-{name}={value}" for name, value in flags.items()), corpus]

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from tests.fuzz.targets import SHARES
-from tests.fuzz.watch import at_hand, keep
+from tests.fuzz.watch import FOUND, at_hand, keep
 
 ROOT = Path(__file__).parents[2]
 STALLED = 120.0
@@ -90,7 +90,7 @@ class Run:
             seed = self.seed + 1_000 * lane + 100_000 * attempt
             before, code = part.cases, self._child(part, left, seed, hand)
             part.spent = time.monotonic() - begun
-            if code in _ORDERLY:
+            if code in (0, FOUND):
                 return
             what = {-signal.SIGPROF: "hang", -signal.SIGKILL: "stall"}.get(code, "crash")
             path = keep(self.folder, part.target, what, at_hand(hand)[1])
@@ -108,7 +108,7 @@ class Run:
         before, begun, last, moved = part.cases, time.monotonic(), 0, time.monotonic()
         while (code := child.poll()) is None:
             time.sleep(0.1)
-            cases = at_hand(hand)[0] if hand.exists() else 0
+            cases = at_hand(hand)[0]
             part.cases, part.spent = before + cases, part.spent + 0.1
             now = time.monotonic()
             last, moved = (cases, now) if cases != last else (last, moved)
@@ -146,5 +146,3 @@ def _findings(part: Part, said: IO[bytes]) -> Iterator[bytes]:
         if telling:
             yield line
 
-
-_ORDERLY = (0, 1)

@@ -57,7 +57,7 @@ def test_a_short_run_finds_nothing(tmp_path: Path) -> None:
     done = run(
         "tests.fuzz.mutated",
         *SHARES,
-        "--cases=60",
+        "--seconds=10",
         "--seed=1",
         f"--folder={tmp_path}",
         f"--hand={tmp_path}/hand",

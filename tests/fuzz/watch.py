@@ -24,6 +24,8 @@ MEMORY = 128 << 20
 PROCESS = 1_500_000_000
 """Bytes of a whole process, whatever it did before."""
 LONGEST = 4 << 20
+FOUND = 3
+"""How a child ends that found something and went on; 1 is Python's own, where the child itself is broken."""
 
 _HEAD = struct.Struct("<QQ")  # cases begun, length of the one at hand
 _ROOT = str(Path(__file__).parents[2])
@@ -94,6 +96,8 @@ def keep(folder: Path, target: str, what: str, data: bytes) -> Path:
 
 def at_hand(hand: Path) -> tuple[int, bytes]:
     """How many cases a child began, and the last of them."""
+    if not hand.exists():
+        return 0, b""
     with hand.open("rb") as file:
         head = file.read(_HEAD.size)
         if len(head) < _HEAD.size:
