@@ -145,4 +145,3 @@ def _findings(part: Part, said: IO[bytes]) -> Iterator[bytes]:
             telling = False
         if telling:
             yield line
-

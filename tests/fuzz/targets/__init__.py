@@ -18,6 +18,7 @@ SHARES = {
     "weights": 1,
     "labelled": 2,
     "uploads": 1,
+    "messages": 1,
 }
 
 
