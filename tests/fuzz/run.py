@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from tests.fuzz.targets import SHARES
-from tests.fuzz.watch import FOUND, at_hand, keep
+from tests.fuzz.watch import FINDING, FOUND, at_hand, keep
 
 ROOT = Path(__file__).parents[2]
 STALLED = 120.0
@@ -54,11 +54,11 @@ class Run:
     targets: tuple[str, ...] = tuple(SHARES)
     done: list[Part] = field(default_factory=list)
     at_work: dict[int, Part] = field(default_factory=dict)
+    found: set[str] = field(default_factory=set)
 
     def go(self) -> bool:
         """Whether nothing was found."""
         self.folder.mkdir(exist_ok=True, parents=True)
-        before = {*self.folder.iterdir()}
         lanes = [threading.Thread(target=self._lane, args=(k,)) for k in range(max(2, os.cpu_count() or 2))]
         begun = time.monotonic()
         for lane in lanes:
@@ -69,7 +69,7 @@ class Run:
             print(f"{time.monotonic() - begun:5.0f} s  {now}", flush=True)
         for hand in self.folder.glob("hand-*"):
             hand.unlink()
-        return self._tell(sorted(path for path in {*self.folder.iterdir()} - before if path.suffixes[1:]))
+        return self._tell()
 
     def _lane(self, number: int) -> None:
         guided = number % 2 == 0 and importlib.util.find_spec("atheris") is not None
@@ -94,6 +94,7 @@ class Run:
                 return
             what = {-signal.SIGPROF: "hang", -signal.SIGKILL: "stall"}.get(code, "crash")
             path = keep(self.folder, part.target, what, at_hand(hand)[1])
+            self.found.add(str(path))
             print(f"{path}\nthe process ended with {code}, after {part.cases - before:,} cases", flush=True)
             attempt += 1
 
@@ -121,27 +122,29 @@ class Run:
         """What a child says: coverage as numbers, findings as they are; the rest is libFuzzer's and libtiff's talk."""
         with said:
             for line in _findings(part, said):
-                print(line.decode(errors="replace"), end="", flush=True)
+                if line.startswith(FINDING):
+                    self.found.add(line.removeprefix(FINDING).strip())
+                print(line, end="", flush=True)
 
-    def _tell(self, found: list[Path]) -> bool:
+    def _tell(self) -> bool:
         for part in sorted(self.done, key=lambda part: (self.targets.index(part.target), part.kind)):
             print(part.line)
         cases = sum(part.cases for part in self.done)
-        print(f"{cases:,} cases, {len(found)} findings")
-        for path in found:
+        print(f"{cases:,} cases, {len(self.found)} findings")
+        for path in sorted(self.found):
             print(f"{path}: {sys.executable} -m tests.fuzz.again {path}")
-        return not found
+        return not self.found
 
 
-def _findings(part: Part, said: IO[bytes]) -> Iterator[bytes]:
+def _findings(part: Part, said: IO[bytes]) -> Iterator[str]:
     telling = False
     for line in said:
         if numbers := _COVERAGE.search(line):
             part.coverage = max(part.coverage, int(numbers[1]))
             telling = False
-        elif line.startswith((b"finding: ", b"Fatal Python error", b"Traceback")):
+        elif line.startswith((FINDING.encode(), b"Fatal Python error", b"Traceback")):
             telling = True
         elif line.startswith(b"end of finding"):
             telling = False
         if telling:
-            yield line
+            yield line.decode(errors="replace")

@@ -74,6 +74,16 @@ def test_coverage_guides_to_cases_that_chance_does_not_find(tmp_path: Path) -> N
     assert guided.cases > 20
 
 
+def test_a_child_that_cannot_do_its_work_is_a_finding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(SHARES, "none", 1)
+    assert not Run(1.0, 1, tmp_path, ("none",)).go()
+    said = capsys.readouterr().out
+    assert "No module named 'tests.fuzz.targets.none'" in said
+    assert f"-m tests.fuzz.again {tmp_path}/none.crash." in said
+
+
 def test_what_was_found_stays_mended() -> None:
     assert FOUND
     done = run("tests.fuzz.again", *FOUND)

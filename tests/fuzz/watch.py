@@ -24,6 +24,7 @@ MEMORY = 128 << 20
 PROCESS = 1_500_000_000
 """Bytes of a whole process, whatever it did before."""
 LONGEST = 4 << 20
+FINDING = "finding: "
 FOUND = 3
 """How a child ends that found something and went on; 1 is Python's own, where the child itself is broken."""
 
@@ -84,7 +85,7 @@ class Watch:
             return
         self._known.add(what + place)
         path = keep(self._folder, self._target.name, what, data)
-        print(f"finding: {path}\n{said}end of finding", file=sys.stderr, flush=True)
+        print(f"{FINDING}{path}\n{said}end of finding", file=sys.stderr, flush=True)
 
 
 def keep(folder: Path, target: str, what: str, data: bytes) -> Path:
