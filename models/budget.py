@@ -6,6 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Condition
 
+from models.allocator import give_back
+
+_LARGE = 48_000_000  # bytes: what ordinary photos take is used again by the next, at once
+
 
 class Budget:
     """So many bytes for all threads of a process together. It is a bound by agreement, not by force."""
@@ -25,6 +29,8 @@ class Budget:
         try:
             yield
         finally:
+            if taken >= _LARGE:
+                give_back()
             with self._changed:
                 self._left += taken
                 self._changed.notify_all()

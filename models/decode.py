@@ -50,7 +50,10 @@ def decode(
     """
     photo = open_photo(data, limits or Limits(), sides)
     with memory.hold(photo.memory) if memory else nullcontext():
-        return guarded(data, photo.format, lambda: _decode(photo, sides))
+        try:
+            return guarded(data, photo.format, lambda: _decode(photo, sides))
+        finally:
+            photo.image.close()  # its pixels are free before others may take their place
 
 
 def _decode(photo: Opened, sides: Sides | None) -> Photo:

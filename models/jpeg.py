@@ -12,8 +12,8 @@ _HEADER_BYTES = (
 )
 _SCANS = 1_000
 _SCANNED_PIXELS = 2_500_000_000  # each scan passes over the whole photo, however little it says: 2 seconds
-_MARKER = re.compile(rb"\xff+([^\x00\xff])")
-_NEXT = re.compile(rb"\xff+([^\x00\xd0-\xd7\xff])")  # in a scan: neither a stuffed byte nor a restart
+_MARKER = re.compile(rb"\xff[^\x00\xff]")
+_NEXT = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # in a scan: neither a stuffed byte nor a restart
 _BARE = frozenset((0x01, *range(0xD0, 0xD9)))  # markers without a length
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _PROGRESSIVE, _HUFFMAN = 0xC2, (0xC0, 0xC1, 0xC2)
@@ -56,7 +56,7 @@ def _markers(data: bytes) -> Iterator[tuple[int, int]]:
     """Each marker's code, and where its length stands; up to the end of the first picture."""
     at, pattern = 2, _MARKER
     while (found := pattern.search(data, at)) and found.end() + 8 < len(data):
-        code, at = found[1][0], found.end()
+        code, at = found[0][1], found.end()
         if code == _END:
             return
         if code in _BARE:

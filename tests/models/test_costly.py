@@ -9,7 +9,6 @@ from collections.abc import Callable
 from io import BytesIO
 from threading import Event, Thread
 
-import numpy as np
 import pytest
 from PIL import Image
 
@@ -140,7 +139,7 @@ COSTLY: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: tiff((258, 3, 10_000_000, 8), extra=bytes(20_000_000)),
         "too_costly",
     ),
-    "TIFF of one strip 40,000 times": (lambda: tiff_of_strips(40_000), "too_costly"),
+    "TIFF of one strip 30,000 times": (lambda: tiff_of_strips(30_000), "too_costly"),
     "TIFF of a tile of 3 gigapixels": (
         lambda: tiff(
             (259, 3, 1, 5), (322, 4, 1, 60_000), (323, 4, 1, 50_000), (324, 4, 1, 8), (325, 4, 1, 100)
@@ -204,12 +203,6 @@ def test_what_follows_the_picture_does_not_count() -> None:
     """As the film behind a phone's photo: its bytes are no scans."""
     data = encode(SMALL, "JPEG", progressive=True) + b"\xff\xda\x00\x08\x01" * 5_000
     assert decode(data).width == 64
-
-
-def test_a_profile_that_is_a_program_or_huge_is_passed_over() -> None:
-    plain = decode(encode(SMALL, "PNG")).pixels
-    for profile in (bytes(200) + b"mpet" + bytes(200), bytes(6_000_000)):
-        assert np.array_equal(decode(encode(SMALL, "TIFF", icc_profile=profile)).pixels, plain)
 
 
 def test_exif_that_names_itself_again_and_again_costs_nothing() -> None:

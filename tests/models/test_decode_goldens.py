@@ -223,6 +223,13 @@ def test_the_profile_is_kept_for_photos_with_transparency() -> None:
     assert np.abs(pixels[4, 4] - p3_to_srgb((180, 120, 90))).max() <= 2
 
 
+@pytest.mark.parametrize("more", [b"mpet", bytes(5_000_000)], ids=["a program", "huge"])
+def test_a_profile_that_could_take_its_time_is_passed_over(more: bytes) -> None:
+    image = Image.new("RGB", (8, 8), (180, 120, 90))
+    data = encode(image, "TIFF", icc_profile=display_p3() + more)
+    assert decode(data).pixels[4, 4].tolist() == [180, 120, 90]
+
+
 def gray_profile() -> bytes:
     return profile(
         b"GRAY", b"mntr", {b"wtpt": xyz_tag(0.9642, 1.0, 0.8249), b"kTRC": b"curv" + bytes(4) + bytes(4)}

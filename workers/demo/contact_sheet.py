@@ -130,7 +130,7 @@ class _View:
             "title": photo.title,
             "brand": photo.brand,
             "small": small,
-            "uri": pictures.as_is(data, "image/png") if small else pictures.photo(data, 2 * _THUMB_SIDE),
+            "uri": pictures.photo(data, 2 * _THUMB_SIDE, lossless=small),
             "tag": photo.tag.label if photo.tag else None,
             "score": photo.tag.score if photo.tag else 0.0,
         }

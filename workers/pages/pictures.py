@@ -23,15 +23,10 @@ _TINT, _OPAQUE = 0.2, 1.0
 _OUTLINE = 2  # pixels
 
 
-def as_is(data: bytes, content_type: str) -> str:
-    """A file's bytes, unchanged."""
-    return f"data:{content_type};base64,{base64.b64encode(data).decode('ascii')}"
-
-
-def photo(data: bytes, longest: int, limits: Limits | None = None) -> str:
+def photo(data: bytes, longest: int, limits: Limits | None = None, *, lossless: bool = False) -> str:
     """A photo made smaller, `longest` pixels at most. Raises PhotoError."""
     pixels = decode(data, sides=Sides(1, longest), limits=limits).pixels
-    return _webp(_shrunk(Image.fromarray(pixels), longest), quality=74)
+    return _webp(_shrunk(Image.fromarray(pixels), longest), quality=74, lossless=lossless)
 
 
 def overlay(mask: BoolMask, colour: tuple[int, int, int], longest: int) -> str:
@@ -62,4 +57,4 @@ def _shrunk(picture: Image.Image, longest: int) -> Image.Image:
 def _webp(picture: Image.Image, **options: int | bool) -> str:
     buffer = io.BytesIO()
     picture.save(buffer, **_WEBP, **options)  # type: ignore[arg-type]
-    return as_is(buffer.getvalue(), "image/webp")
+    return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
