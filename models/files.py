@@ -29,7 +29,7 @@ class Pinned:
         return stat.S_ISREG(self.status.st_mode)
 
     def open(self) -> IO[bytes]:
-        return open(self._way, "rb")  # noqa: PTH123  (/proc is no folder to walk in)
+        return os.fdopen(os.open(self._way, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
 
 
 @contextmanager

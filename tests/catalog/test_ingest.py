@@ -12,6 +12,7 @@ import sys
 import tempfile
 import threading
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -31,7 +32,7 @@ from catalog.asset_store import S3AssetStore
 from catalog.error_report import ErrorReport, report_path
 from catalog.errors import StoreUnavailable
 from catalog.ingest import Ingest, Summary
-from catalog.manifests import open_manifest
+from catalog.manifests import RowError, open_manifest
 from catalog.sources import Sources
 from models.photo import Limits
 from tests.catalog.shop import add_version, rows
@@ -444,6 +445,85 @@ def test_no_row_takes_the_others_down(shop: Shop, row: dict[str, Any]) -> None:
     assert sum(summary.errors.values()) == 1
     assert {"A", "Z"} <= shop.links().keys()
     assert [line for line, *_ in shop.failures()] == [2]
+
+
+def test_no_key_of_a_bucket_takes_the_others_down(shop: Shop) -> None:
+    """Servers turn some keys down, and the client some others."""
+    shop.store.put("feed/a.png", photo(1), "image/png")
+    keys = (
+        "",
+        " ",
+        "a//b",
+        "/a",
+        "x" * 1100,
+        "x/" * 600,
+        "\u202e",
+        "%2e%2e/x",
+        "a?b=1",
+        "a#b",
+        "\\",
+        "..",
+    )
+    references = [f"s3://{shop.store.bucket}/feed/{key}" for key in (*keys, "a.png")]
+    shop.store.put("feed/m.jsonl", json.dumps({"sku": "A", "image": references}).encode(), "application/json")
+    summary = shop.ingest(f"s3://{shop.store.bucket}/feed/m.jsonl")
+    assert sum(summary.errors.values()) == len(keys)
+    assert set(summary.errors) <= {"missing_file", "unreadable", "outside_root", "control_characters"}
+    assert shop.links() == {"A": [references[-1]]}
+
+
+def test_a_row_of_many_photos_is_read_in_parts(shop: Shop) -> None:
+    """A thousand names of one large photo would else be a thousand times its bytes."""
+    names = [f"{n}.png" for n in range(11)]
+    shop.photos(*names)
+    manifest = shop.folder / "products.jsonl"
+    manifest.write_text(json.dumps({"sku": "A", "title": "Hat", "image": [*names, "gone.png"]}))
+    summary = shop.ingest(manifest)
+    assert (summary.rows, summary.photos, summary.products_new, summary.products_changed) == (1, 12, 1, 0)
+    assert summary.errors == {"missing_file": 1}
+    assert shop.links() == {"A": names}
+    again = shop.ingest(manifest)
+    assert (again.photos_new, again.work_new, again.products_changed, shop.links()) == (0, 0, 0, {"A": names})
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_one_large_photo_under_many_names_does_not_fill_the_memory(shop: Shop) -> None:
+    Image.effect_noise((900, 900), 50).save(shop.folder / "a.png", compress_level=0)
+    large = (shop.folder / "a.png").read_bytes()
+    names = ["./" * n + "a.png" for n in range(600)]
+    manifest = shop.folder / "products.jsonl"
+    manifest.write_text(json.dumps({"sku": "A", "image": names}))
+    tracemalloc.start()
+    try:
+        summary = shop.ingest(manifest)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert (summary.photos, len(large) > 800_000) == (600, True)
+    assert peak < 60 * len(large)
+
+
+@pytest.mark.parametrize("name", ["n" * 251 + ".csv", "ü" * 125 + ".csv"])
+def test_the_longest_name_of_a_manifest_has_a_report(shop: Shop, name: str) -> None:
+    shop.photos("a.png")
+    manifest = shop.folder / name
+    manifest.write_text("sku,image\n,a.png\n")
+    assert shop.ingest(manifest).errors == {"missing_sku": 1}
+    report = report_path(str(manifest))
+    assert report.parent == shop.folder
+    assert "missing_sku" in report.read_text()
+
+
+def test_a_folder_in_the_place_of_the_report(shop: Shop) -> None:
+    (shop.folder / "products.csv.errors.csv").mkdir()
+    manifest = shop.csv(("", "t", "", "", "", "", ""))
+    with open_manifest(str(manifest)) as opened, ErrorReport(report_path(str(manifest))) as report:
+        for row in opened:
+            assert isinstance(row, RowError)
+            report.add(row)
+    assert "missing_sku" in report.path.read_text()
+    with ErrorReport(report_path(str(manifest))):
+        """Nothing is refused, and nothing can be removed."""
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="file names are bytes on Linux only")

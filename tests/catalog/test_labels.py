@@ -14,6 +14,7 @@ from catalog.errors import LabelsError
 from catalog.label_import import Imported, every_word, import_labels
 from catalog.labels import HumanLabels, human_labels
 from catalog.manifests import RowError
+from models.spreadsheets import harmless
 from tests.catalog.shop import add_images, add_product, execute, rows
 
 
@@ -218,3 +219,12 @@ def test_what_is_exported_can_be_imported(engine: sa.Engine, tmp_path: Path) -> 
     execute(engine, "DELETE FROM overrides")
     assert take(engine, out.getvalue())[1] == []
     assert words(engine) == before
+
+
+def test_what_was_made_harmless_to_spreadsheets_is_taken_back_as_it_was(engine: sa.Engine) -> None:
+    for sku in ("=1+1", "'=1+1", "it's"):
+        add_product(engine, sku)
+    shown = "".join(f"{harmless(sku)},{harmless('-5')}\n" for sku in ("=1+1", "'=1+1", "it's"))
+    done, errors = take(engine, f"sku,label\n{shown}")
+    assert (done.new, errors) == (3, [])
+    assert sorted(words(engine)) == [(sku, "-5", True, "anna") for sku in ("'=1+1", "=1+1", "it's")]

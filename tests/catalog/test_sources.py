@@ -113,6 +113,42 @@ def test_links_may_not_lead_out(folder: Path) -> None:
     assert Sources(str(folder), roots=[str(folder.parent)]).read("outside.jpg") == b"secret"
 
 
+def test_a_chain_of_links_has_an_end(folder: Path) -> None:
+    (folder / "5000").write_bytes(b"x")
+    for number in range(5000):
+        (folder / f"{number}").symlink_to(f"{number + 1}")
+    assert code_of(Sources(str(folder)), "0") == "unreadable"
+    assert Sources(str(folder)).read("4990") == b"x"
+
+
+def test_links_that_turn_while_it_is_read(folder: Path) -> None:
+    """Whatever a name leads to from one moment to the next, nothing outside is read."""
+    inside, outside, current = folder / "photos", folder.parent / "shop-secret", folder / "current"
+    (inside / "x.jpg").write_bytes(b"photo")
+    current.symlink_to(inside)
+    ended = threading.Event()
+
+    def turn() -> None:
+        while not ended.is_set():
+            for target in (outside, inside):
+                (folder / "next").symlink_to(target)
+                (folder / "next").rename(current)
+
+    turning = threading.Thread(target=turn)
+    turning.start()
+    sources, found = Sources(str(folder)), set()
+    try:
+        for _ in range(3000):
+            try:
+                found.add(sources.read("current/x.jpg"))
+            except SourceError as error:
+                found.add(error.code.encode())
+    finally:
+        ended.set()
+        turning.join()
+    assert found == {b"photo", b"outside_root"}
+
+
 def test_a_root_may_be_a_link_itself(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(folder)
     assert Sources(str(tmp_path / "link")).read("a.jpg") == b"photo a"
@@ -178,6 +214,8 @@ def store() -> MemoryAssetStore:
         ("s3://shop/feed/../feed-secret/x.jpg", "outside_root"),
         ("s3://other/b.jpg", "outside_root"),
         ("/etc/passwd", "outside_root"),
+        ("s3://shop/feed/", "missing_file"),
+        ("s3://shop/feed/ ", "missing_file"),
         ("http://example.com/a.jpg", "url_not_allowed"),
     ],
 )

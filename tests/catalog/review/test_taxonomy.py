@@ -127,3 +127,18 @@ def test_products_are_in_the_shop_s_categories(shop: Reviewed) -> None:
     assert rows(shop.engine, "SELECT sku, category, names ->> 'de', label FROM product_categories") == [
         ("a", "Dresses", "Kleider", "Dress")
     ]
+
+
+def test_no_name_is_run_by_a_spreadsheet_and_each_comes_back(shop: Reviewed) -> None:
+    header, rule, *_ = GOOD.splitlines()
+    model, label, *_ = rule.split(",")
+    evil = [f"{model},{label},=cmd()", *("-5" for _ in header.split(",")[3:])]
+    load(shop, f"{header}\n{','.join(evil)}\n")
+    again = dumped(shop)
+    assert f"{model},{label},'=cmd()" in again
+    with shop.engine.connect() as connection:
+        before = taxonomy.every(connection)
+    load(shop, again)
+    with shop.engine.connect() as connection:
+        assert taxonomy.every(connection) == before
+    assert before[0].category == "=cmd()"
