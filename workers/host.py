@@ -45,7 +45,7 @@ TRAINER = "TAGMILL_TRAINER"  # set by `tagmill trainer` for its own process
 TAKE_UP_SECONDS = 300.0
 READ_SECONDS, READ_EXPIRES = 10.0, 60.0  # texts for search: asked for, and the message's life
 INDEX_SECONDS = 300.0
-REFUSED_SECONDS = 5.0
+REFUSED_SECONDS = 1.0
 
 _pulses: list[Pulse] = []
 _threads: list[Periodic] = []

@@ -5,6 +5,7 @@ What comes of it costs nothing but a note in memory, whoever floods the queue; a
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import Counter
 
@@ -54,3 +55,14 @@ def write(engine: sa.Engine) -> None:
     )
     with engine.begin() as connection:
         refused.keep(connection, kept)
+
+
+def _forget() -> None:
+    """After a fork: what the host has not written yet is the host's, and its lock may have been held."""
+    global _lock
+    _lock = threading.Lock()
+    _kept.clear()
+    _count.clear()
+
+
+os.register_at_fork(after_in_child=_forget)

@@ -132,3 +132,11 @@ def ping(system: System) -> str:
         "10",
     ]
     return subprocess.run(command, env=system.environment, capture_output=True, text=True, check=True).stdout
+
+
+def test_another_key_costs_a_sweep_and_no_photo(system: System, tmp_path: Path) -> None:
+    """Messages under the key of before are refused; their photos are published again."""
+    system.json("ingest", str(write_catalog(tmp_path / "catalog", 3)))
+    system.drain(sweep_seconds="1", message_key="the key that is right from now on")
+    assert done(system) == 3 * EACH
+    assert set(refused(system)) == {"not_sealed"}

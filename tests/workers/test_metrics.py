@@ -37,6 +37,7 @@ for n in range(2):
         metrics.BUSY_SECONDS.inc(1.5)
         for each in (metrics.REFUSED, metrics.MADE_WAY, metrics.REPLACED):
             each.inc()
+        metrics.REFUSED_MESSAGES.labels("not_sealed").inc()
         metrics.tell_form("shoes@1", "eager", "cpu")
         metrics.tell_form("shoes@1", "bf16", "cpu")
         if n:
