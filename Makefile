@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.tagmill-installed
 
 .DEFAULT_GOAL := help
-.PHONY: help chromium install demo test test-fast chaos mutations bench bench-quick lint types format screenshots services-down clean
+.PHONY: help chromium install demo test test-fast chaos mutations fuzz bench bench-quick lint types format screenshots services-down clean
 
 help: ## List these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -16,7 +16,7 @@ install: $(STAMP) ## Install Tagmill with everything the demo and the tests need
 $(STAMP): pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable '.[embedded,train,unet,int8,meaning,otel,dev]'
+	$(BIN)/python -m pip install --quiet --editable '.[embedded,train,unet,int8,meaning,otel,fuzz,dev]'
 	@touch $@
 
 chromium: ## The browser that the tests of the pages drive; as root it is installed by apt
@@ -44,6 +44,9 @@ chaos: install ## Break everything that can break, and count: SEED=n repeats a r
 
 mutations: install ## Take the protocol apart: for each part that is missing a test must fail
 	$(BIN)/python -m pytest tests/mutations -m ""
+
+fuzz: install ## Strangers' bytes into every parser for MINUTES=10: SEED=n repeats a run, ONLY="photos csv" picks targets
+	$(BIN)/python -m tests.fuzz --minutes $${MINUTES:-10} --seed $${SEED:-$$(date +%s)} $(ONLY)
 
 bench: install ## Measure: Tagmill, its peers and the limit side by side; an hour, on a machine with nothing else to do
 	$(BIN)/python -m benchmarks

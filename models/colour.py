@@ -10,6 +10,7 @@ import numpy.typing as npt
 from PIL import Image, ImageCms
 
 from models.cost import BAND_PIXELS
+from models.icc import tables_fit
 from models.photo import Sides
 
 Pixels = npt.NDArray[np.uint8]
@@ -122,8 +123,10 @@ def _profiled(image: Image.Image, profile: bytes | None) -> Image.Image:
 
 @lru_cache(maxsize=32)
 def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
-    """From the profile to sRGB; None where it is sRGB already. Cached: a catalog has few profiles."""
+    """From the profile to sRGB; None where it is sRGB already, or lies. Cached: a catalog has few profiles."""
     if mode == "L":  # a gray profile moves tones a little; it is not worth its cost
+        return None
+    if not tables_fit(profile):
         return None
     source = ImageCms.ImageCmsProfile(BytesIO(profile))
     if mode in ("RGB", "RGBA") and "srgb" in ImageCms.getProfileDescription(source).lower():

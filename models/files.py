@@ -55,7 +55,10 @@ def read_regular(path: Path, limit: int) -> bytes:
     """All of a regular file. Raises OSError, also where it has more than `limit` bytes."""
     with open_regular(str(path)) as file:
         size = os.fstat(file.fileno()).st_size
-        data = file.read(limit + 1) if size <= limit else b""
+        # Not up to the limit: as much memory would be taken first.
+        data = file.read(size + 1) if size <= limit else b""
+        if len(data) > size:  # it still grows
+            data += file.read(limit + 1 - len(data))
     if size > limit or len(data) > limit:
         raise OSError(errno.EFBIG, f"it has more than {limit:,} bytes", str(path))
     return data

@@ -22,7 +22,7 @@ def check_directory(data: bytes) -> None:
     try:
         (at,) = struct.unpack_from(order + ("Q" if big else "I"), data, start)
         (tags,) = struct.unpack_from(order + count, data, at)
-    except struct.error:
+    except (struct.error, OverflowError):  # OverflowError: of a place beyond all files
         return
     entry = order + entry
     size, first = struct.calcsize(entry), at + struct.calcsize(order + count)

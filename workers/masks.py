@@ -12,6 +12,7 @@ import zlib
 import numpy as np
 import numpy.typing as npt
 
+from models.errors import Corrupt
 from models.photo import Limits, guarded, open_photo
 from models.runs import Runs
 
@@ -30,6 +31,7 @@ _COLOURS = (
 _PALETTE = bytes(value for colour in _COLOURS for value in colour).ljust(768, b"\xa0")
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PALETTE_COLOUR = 3
+_NUMBERS = ("P", "L")  # Pillow's names of one byte a pixel
 _UP = 2  # PNG's filter: a byte less the byte above it
 _TOP = np.uint64(63)
 
@@ -57,6 +59,8 @@ def encode_mask(runs: Runs) -> bytes:
 def decode_mask(data: bytes, limits: Limits) -> Bytes:
     """The label numbers of a stored mask, uint8 (height, width). Raises PhotoError."""
     photo = open_photo(data, limits)
+    if photo.image.mode not in _NUMBERS:
+        raise Corrupt(f"the mask has pixels of the kind {photo.image.mode}, not the numbers of labels")
     return guarded(data, photo.format, lambda: np.array(photo.image, np.uint8))
 
 

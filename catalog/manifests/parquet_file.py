@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import IO, Any, Generic
 
 import pyarrow as pa
@@ -14,6 +15,10 @@ from catalog.manifests.form import Form, R
 from catalog.manifests.parquet_process import PIECE
 from catalog.manifests.rows import Limits, Progress, RowError, shown
 from catalog.manifests.unpacking import Broken, TooLong, Unpacking
+
+# What Arrow and Python raise for bytes that are damaged, or say what neither can hold: a day of the year 300,000, a
+# number of a dictionary's entry that it lacks, a time zone that nobody knows.
+_DAMAGED = (pa.ArrowException, OSError, ValueError, ArithmeticError, LookupError)
 
 
 class ParquetReader(Generic[R]):
@@ -54,8 +59,8 @@ class ParquetReader(Generic[R]):
 
     def _rows(self, batch: Any) -> Iterator[R | RowError]:
         for values in _records(batch):
-            if isinstance(values, UnicodeDecodeError):
-                yield self._error("wrong_encoding", f"a cell is not UTF-8: {shown(str(values))}")
+            if isinstance(values, _Unreadable):
+                yield self._error(values.code, values.reason)
             else:
                 self._done += 1
                 yield self._form.row(self._done, self._columns, values, self._limits)
@@ -65,19 +70,35 @@ class ParquetReader(Generic[R]):
         return RowError(self._done, None, None, code, reason)
 
 
-def _records(batch: Any) -> Iterator[tuple[object, ...] | UnicodeDecodeError]:
-    """The batch row by row; if a text in it is not UTF-8, that row's error."""
-    columns = [_exact(batch.column(i)) for i in range(batch.num_columns)]
+@dataclass(frozen=True, slots=True)
+class _Unreadable:
+    """Why a row is none, as RowError has it."""
+
+    code: str
+    reason: str
+
+
+def _records(batch: Any) -> Iterator[tuple[object, ...] | _Unreadable]:
+    """The batch row by row; where a cell in it cannot be read, only that row is lost."""
     try:
-        yield from zip(*(_values(column) for column in columns), strict=True)
+        columns = [_values(_exact(column)) for column in batch.columns]
+    except _DAMAGED:
+        yield from (_record(batch, row) for row in range(batch.num_rows))
         return
-    except UnicodeDecodeError:
-        pass  # raised before the first row came out: all columns are read by then
-    for row in range(batch.num_rows):
+    yield from zip(*columns, strict=True)
+
+
+def _record(batch: Any, row: int) -> tuple[object, ...] | _Unreadable:
+    found: list[object] = []
+    for column in batch.columns:
         try:
-            yield tuple(_values(column.slice(row, 1))[0] for column in columns)
-        except UnicodeDecodeError as error:
-            yield error
+            found += _values(_exact(column.slice(row, 1)))
+        except _DAMAGED as error:
+            name = shown(batch.schema.names[len(found)], 60)
+            if isinstance(error, UnicodeDecodeError):
+                return _Unreadable("wrong_encoding", f"column {name} is not UTF-8: {shown(str(error))}")
+            return _Unreadable("malformed_row", f"column {name} cannot be read: {shown(str(error))}")
+    return tuple(found)
 
 
 def _values(column: Any) -> list[object]:

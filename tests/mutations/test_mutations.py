@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.mutations import doors, manifests, messages, photos, protocol, secrets, urls
+from tests.mutations import doors, found, manifests, messages, photos, protocol, secrets, urls
 from tests.mutations.mutation import Mutation
 
 ROOT = Path(__file__).parents[2]
 CODE = ("catalog", "models", "workers", "migrations", "tests", "pyproject.toml", "README.md")
-PARTS = (protocol, photos, manifests, urls, messages, doors, secrets)
+PARTS = (protocol, photos, manifests, urls, messages, doors, secrets, found)
 MUTATIONS = [mutation for part in PARTS for mutation in part.MUTATIONS]
 
 

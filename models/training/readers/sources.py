@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +12,15 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from models.errors import DataError
+from models.errors import DataError, PhotoError
 from models.files import open_regular
+from models.photo import guarded, inspect
 from models.training.readers.run_lengths import drawn
 from models.training.samples import IGNORED, Mask
 
 Colours = Mapping[int, int]
 """A colour as 0xRRGGBB -> the value of a pixel."""
 
-_FORMATS = ("PNG", "BMP", "TIFF", "GIF", "WEBP", "JPEG")
 _NUMBERS = ("L", "P", "I", "I;16", "I;16L", "I;16B", "I;16N")
 
 
@@ -62,16 +63,29 @@ def read_values(path: Path, colours: Colours | None = None) -> Mask:
     A mask in colour is read where `colours` are known, or where it is grey all the same.
     """
     try:
-        # By name, since other readers of Pillow's start programs, such as that of EPS.
-        with open_regular(str(path)) as file, Image.open(file, formats=_FORMATS) as image:
-            image.load()
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        with open_regular(str(path)) as file:
+            image = _image(file.read())
+    except (OSError, ValueError) as error:
         raise DataError(f"the mask {path} cannot be read: {' '.join(str(error).split())}") from None
+    except PhotoError as error:
+        raise DataError(f"the mask {path} cannot be read: {error.sentence}") from None
     if image.mode in _NUMBERS:
         return _numbers(path, np.asarray(image))
     if image.mode == "1":
         return np.asarray(image).astype(np.uint8)
     return _from_colours(path, np.asarray(image.convert("RGB")), colours)
+
+
+def _image(data: bytes) -> Image.Image:
+    """Of the formats of photos, and no other: some run programs. Raises PhotoError."""
+    name = inspect(data).format
+
+    def load() -> Image.Image:
+        image = Image.open(BytesIO(data), formats=[name])
+        image.load()
+        return image
+
+    return guarded(data, name, load)
 
 
 def _numbers(path: Path, values: npt.NDArray[Any]) -> Mask:
