@@ -172,7 +172,7 @@ class UnknownLabel(CatalogError):
 
 
 class AddressRefused(CatalogError):
-    """Correct the URL; a host within your own network is named in `TAGMILL_WEBHOOK_HOSTS`, if it is meant."""
+    """Correct the URL; a host within your own network, if it is meant, goes into the setting that is named."""
 
 
 class NoAnswer(CatalogError):
