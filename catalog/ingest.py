@@ -23,12 +23,13 @@ from catalog import holds, jobs, locks, versions
 from catalog.acceptance import Taken, accept, forget_errors, known_photos, record_errors
 from catalog.asset_store import CONTENT_TYPES, AssetStore, image_key
 from catalog.error_report import ErrorReport
-from catalog.intake import NewPhoto, Refused, take
+from catalog.intake import NewPhoto, Outcome, Shown
 from catalog.jobs import UNBOUND, Bounds
 from catalog.ledger import Lane
 from catalog.locks import uploading
 from catalog.manifests import Manifest, Row, RowError
 from catalog.sources import Sources
+from catalog.taking import Taking, Urls
 from models.photo import Limits
 
 BATCH_PHOTOS = 256
@@ -65,14 +66,16 @@ class _Batch:
     taken: list[Taken] = field(default_factory=list)
     errors: list[RowError] = field(default_factory=list)
     photos: dict[str, NewPhoto] = field(default_factory=dict)
+    shown: int = 0
     size: int = 0
 
     def add(self, row: Taken) -> None:
         """Take a row in; the bytes of a photo that many rows show are held once."""
         self.taken.append(Taken(row.row, tuple((source, self._once(photo)) for source, photo in row.photos)))
 
-    def _once(self, photo: NewPhoto | Refused) -> NewPhoto | Refused:
-        if isinstance(photo, Refused):
+    def _once(self, photo: Outcome) -> Outcome:
+        if not isinstance(photo, NewPhoto):
+            self.shown += isinstance(photo, Shown)
             return photo
         if photo.sha256 not in self.photos:
             self.photos[photo.sha256] = photo
@@ -117,9 +120,11 @@ class Ingest:
         threads: int = 8,
         lane: Lane = "backlog",
         bounds: Bounds = UNBOUND,
+        urls: Urls | None = None,
         span: Callable[..., AbstractContextManager[None]] = lambda *_, **__: nullcontext(),
     ) -> None:
-        """`span(name, **attributes)` is entered around the upload and commit of each batch."""
+        """`span(name, **attributes)` is entered around the upload and commit of each batch. Without `urls` none is
+        fetched."""
         self._engine = engine
         self._store = store
         self._sources = sources
@@ -129,6 +134,7 @@ class Ingest:
         self._threads = threads
         self._lane: Lane = lane
         self._bounds = bounds
+        self._urls = urls
         self._span = span
 
     def run(
@@ -177,8 +183,9 @@ class Ingest:
             ThreadPoolExecutor(self._threads, "upload") as uploads,
             ThreadPoolExecutor(2, "commit") as committers,
         ):
+            taking = Taking(self._engine, self._sources, self._limits, takers, self._threads, self._urls)
             commits: deque[_Commit] = deque()
-            for batch in self._batches(manifest, takers, summary, report):
+            for batch in self._batches(manifest, taking, summary, report):
                 if len(commits) == 2:
                     commits.popleft().done.result()
                 earlier = commits[-1] if commits else None
@@ -196,12 +203,11 @@ class Ingest:
             on_progress(summary)
 
     def _batches(
-        self, manifest: Manifest, takers: ThreadPoolExecutor, summary: Summary, report: ErrorReport
+        self, manifest: Manifest, taking: Taking, summary: Summary, report: ErrorReport
     ) -> Iterator[_Batch]:
         batch = _Batch()
-        for entry in self._ahead(manifest, takers):
+        for entry in taking.rows(_counted(manifest, summary)):
             found = [entry] if isinstance(entry, RowError) else entry.errors()
-            summary.rows += 1
             for error in found:
                 summary.errors[error.code] += 1
                 report.add(error)
@@ -214,27 +220,6 @@ class Ingest:
                 batch = _Batch()
         if batch.taken or batch.errors:
             yield batch
-
-    def _ahead(self, manifest: Manifest, takers: ThreadPoolExecutor) -> Iterator[Taken | RowError]:
-        """Entries in the manifest's order, with a few photos for each thread being read ahead."""
-        waiting: deque[tuple[Row | RowError, list[Future[NewPhoto | Refused]]]] = deque()
-        under_way = 0
-
-        def finish() -> Taken | RowError:
-            entry, futures = waiting.popleft()
-            if isinstance(entry, RowError):
-                return entry
-            return Taken(entry, tuple(zip(entry.photos, [f.result() for f in futures], strict=True)))
-
-        for entry in manifest:
-            references = entry.photos if isinstance(entry, Row) else ()
-            waiting.append((entry, [takers.submit(take, self._sources, r, self._limits) for r in references]))
-            under_way += len(references)
-            while under_way > 2 * self._threads or len(waiting) > 4 * BATCH_PHOTOS:
-                under_way -= len(waiting[0][1])
-                yield finish()
-        while waiting:
-            yield finish()
 
     def _commit(
         self,
@@ -264,7 +249,7 @@ class Ingest:
                 list(uploads.map(self._upload, fresh))
             if earlier is not None:
                 earlier.done.result()
-            summary.photos_known += len(known)
+            summary.photos_known += len(known) + batch.shown
             if dry_run:
                 summary.photos_new += len(fresh)
                 return
@@ -287,6 +272,12 @@ class Ingest:
     def _upload(self, photo: NewPhoto) -> None:
         key = image_key(photo.sha256, photo.info.format)
         self._store.put(key, photo.data, CONTENT_TYPES[key.rpartition(".")[2]])
+
+
+def _counted(manifest: Manifest, summary: Summary) -> Iterator[Row | RowError]:
+    for entry in manifest:
+        summary.rows += 1
+        yield entry
 
 
 def _within(block: AbstractContextManager[None], do: Callable[[], None]) -> None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from catalog.outward import host_name
+from catalog.photo_urls import Rules
 
 
 def home() -> Path:
@@ -99,6 +103,13 @@ class Settings(BaseSettings):
     webhook_hosts: str = Field(
         "", description="hosts within one's own network that webhooks may lead to, separated by commas"
     )
+    url_hosts: str = Field(
+        "", description="hosts that photos by URL may come from, separated by commas; default: any public one"
+    )
+    url_inside_hosts: str = Field(
+        "", description="hosts within one's own network that photos may come from, separated by commas"
+    )
+    url_connections: int = Field(4, ge=1, le=64, description="connections to one host that photos come from")
     otel_endpoint: str | None = Field(
         None, description="http://host:port of an OpenTelemetry collector that is told of traces"
     )
@@ -187,12 +198,20 @@ class Settings(BaseSettings):
     @property
     def inside_hosts(self) -> frozenset[str]:
         """Of `webhook_hosts`, in lower case, IPv6 addresses without brackets."""
-        names = (name.strip().strip("[]").lower() for name in self.webhook_hosts.split(","))
-        return frozenset(name for name in names if name)
+        return _names(self.webhook_hosts)
+
+    def url_rules(self, hosts: Sequence[str] = ()) -> Rules:
+        """Where photos by URL may come from; `hosts`, if there are any, stand instead of `url_hosts`."""
+        return Rules(_names(",".join(hosts)) or _names(self.url_hosts), _names(self.url_inside_hosts))
 
     @property
     def weights_cache(self) -> Path:
         return self.cache_dir or home() / "cache"
+
+
+def _names(written: str) -> frozenset[str]:
+    """Hosts that are separated by commas."""
+    return frozenset(name for name in map(host_name, written.split(",")) if name)
 
 
 @cache

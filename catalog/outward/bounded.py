@@ -37,7 +37,6 @@ class BoundedSocket:
 
     def __init__(self, opened: socket.socket) -> None:
         self._opened = opened
-        self._file = io.BufferedReader(_Reader(self))
         self.begin(Bounds(0.0, 0))
 
     def begin(self, bounds: Bounds, spent: float = 0.0) -> None:
@@ -51,7 +50,7 @@ class BoundedSocket:
         """The head is over: as much may come as a body has."""
         self._most = self._received + self._bounds.body
 
-    def makefile(self, *_: Any, **__: Any) -> io.BufferedReader:
+    def makefile(self, *_: Any, **__: Any) -> io.BufferedIOBase:
         return self._file
 
     def sendall(self, data: bytes) -> None:
