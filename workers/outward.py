@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 import time
 from collections.abc import Collection, Mapping
 from contextlib import closing
@@ -55,7 +54,7 @@ def post(
     to, found = destination(url, inside)
     begun, allowed = time.monotonic(), min(CONNECT_SECONDS, seconds)
     try:
-        with closing(connect(to, found, ssl.create_default_context(), allowed)) as connection:
+        with closing(connect(to, found, allowed)) as connection:
             spent, allowed = time.monotonic() - begun, seconds
             bounds = Bounds(seconds, ANSWER_BYTES + _CARRIED)
             response = connection.ask("POST", to.path, headers, bounds, body, spent=spent)

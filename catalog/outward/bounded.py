@@ -44,7 +44,7 @@ class BoundedSocket:
         self._bounds = bounds
         self._begun = time.monotonic() - spent
         self._received, self._most = 0, HEAD_BYTES
-        self._file = io.BufferedReader(_Reader(self))
+        self._file = _File(_Reader(self))
 
     def expect_body(self) -> None:
         """The head is over: as much may come as a body has."""
@@ -83,3 +83,10 @@ class _Reader(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         return self._source.receive_into(buffer)
+
+
+class _File(io.BufferedReader):
+    """Read by all answers of one exchange, the first of which may only announce another: none of them closes it."""
+
+    def close(self) -> None:
+        pass

@@ -6,7 +6,7 @@ import select
 import socket
 import ssl
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from http.client import HTTPException, HTTPResponse
 from typing import cast
@@ -78,11 +78,14 @@ class Connection:
 
 
 def connect(
-    to: Target, addresses: Sequence[str], context: ssl.SSLContext, seconds: float = CONNECT_SECONDS
+    to: Target,
+    addresses: Sequence[str],
+    seconds: float = CONNECT_SECONDS,
+    context: Callable[[], ssl.SSLContext] = ssl.create_default_context,
 ) -> Connection:
     """To the first of `addresses` that answers, with TLS where the target has it, within `seconds`.
 
-    Raises OSError, of which ssl.SSLError is one.
+    `context` is asked for TLS only: it takes longer to make than a connection. Raises OSError, and so ssl.SSLError.
     """
     end = time.monotonic() + seconds
     opened = _open(addresses[:_TRIED], to.port, end)
@@ -90,7 +93,7 @@ def connect(
         return Connection(opened, to)
     try:
         opened.settimeout(max(end - time.monotonic(), 0.001))
-        return Connection(context.wrap_socket(opened, server_hostname=to.host.rstrip(".")), to)
+        return Connection(context().wrap_socket(opened, server_hostname=to.host.rstrip(".")), to)
     except BaseException:
         opened.close()
         raise
@@ -98,9 +101,12 @@ def connect(
 
 def _open(addresses: Sequence[str], port: int, end: float) -> socket.socket:
     failed: OSError = OSError("it has no address")
-    for address in addresses:
+    for behind, address in zip(reversed(range(len(addresses))), addresses, strict=True):
+        share = (end - time.monotonic()) / (
+            behind + 1
+        )  # one that swallows all packets leaves time for the next
         try:
-            opened = socket.create_connection((address, port), max(end - time.monotonic(), 0.001))
+            opened = socket.create_connection((address, port), max(share, 0.001))
         except OSError as error:
             failed = error
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 import threading
+from functools import cache
 
 from catalog.outward import Connection, Target, connect
 from catalog.photo_urls.rules import Rules
@@ -18,7 +19,7 @@ class Connections:
 
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
-        self._context = ssl.create_default_context()
+        self._context = cache(ssl.create_default_context)
         self._idle: list[tuple[Origin, Connection]] = []
         self._lent: set[Connection] = set()
         self._lock = threading.Lock()
@@ -33,7 +34,7 @@ class Connections:
 
     def open(self, to: Target) -> Connection:
         """A new one. Raises SourceError, NoAnswer, OSError."""
-        connection = connect(to, self._rules.addresses(to), self._context)
+        connection = connect(to, self._rules.addresses(to), context=self._context)
         with self._lock:
             if not self._closed:
                 self._lent.add(connection)

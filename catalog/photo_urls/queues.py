@@ -151,7 +151,9 @@ class HostQueues:
             name = job.errand.host
             host = self._hosts.setdefault(name, _Host(name, self._per_host))
             if host.alone_until > now:
-                job.future.set_exception(HostUnavailable(host.why))
+                for waiting in (job, *host.parked):
+                    waiting.future.set_exception(HostUnavailable(host.why))
+                host.parked.clear()
             elif host.rests_until > now:
                 self._push(host.rests_until, job)
             elif host.running >= host.most:
