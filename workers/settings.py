@@ -12,7 +12,7 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from catalog.outward import host_name
-from catalog.photo_urls import Rules
+from catalog.photo_urls import Rules, host_list
 
 
 def home() -> Path:
@@ -174,6 +174,12 @@ class Settings(BaseSettings):
             parse(value)
         return value
 
+    @field_validator("url_hosts", "url_inside_hosts")
+    @classmethod
+    def _are_hosts(cls, value: str) -> str:
+        host_list(_split(value))
+        return value
+
     @field_validator("api_keys")
     @classmethod
     def _are_keys(cls, value: SecretStr | None) -> SecretStr | None:
@@ -198,20 +204,23 @@ class Settings(BaseSettings):
     @property
     def inside_hosts(self) -> frozenset[str]:
         """Of `webhook_hosts`, in lower case, IPv6 addresses without brackets."""
-        return _names(self.webhook_hosts)
+        return frozenset(map(host_name, _split(self.webhook_hosts)))
 
     def url_rules(self, hosts: Sequence[str] = ()) -> Rules:
-        """Where photos by URL may come from; `hosts`, if there are any, stand instead of `url_hosts`."""
-        return Rules(_names(",".join(hosts)) or _names(self.url_hosts), _names(self.url_inside_hosts))
+        """Where photos by URL may come from; `hosts`, if there are any, stand instead of `url_hosts`.
+
+        Raises ValueError for what is no host.
+        """
+        return Rules(host_list(hosts or _split(self.url_hosts)), host_list(_split(self.url_inside_hosts)))
 
     @property
     def weights_cache(self) -> Path:
         return self.cache_dir or home() / "cache"
 
 
-def _names(written: str) -> frozenset[str]:
-    """Hosts that are separated by commas."""
-    return frozenset(name for name in map(host_name, written.split(",")) if name)
+def _split(written: str) -> list[str]:
+    """What is separated by commas."""
+    return [part for part in written.split(",") if part.strip()]
 
 
 @cache

@@ -15,6 +15,7 @@ from catalog.outward.addresses import is_outside
 Resolve = Callable[[str, int], Sequence[str]]
 """From a host and a port to IP addresses. Raises OSError or UnicodeError where there are none."""
 
+_LONGEST = 253  # characters of a name, by RFC 1035
 _NO_URL = "no URL of the kind https://host/path"  # which is not shown: it may hold a password
 
 
@@ -47,7 +48,12 @@ def target(url: str) -> Target:
     if parts.auth is not None:
         raise AddressRefused("a URL must hold no user name or password")
     host = (parts.host or "").strip("[]")
-    if parts.scheme not in ("http", "https") or not host or "%" in host or not host.isascii():
+    if (
+        parts.scheme not in ("http", "https")
+        or not 0 < len(host) <= _LONGEST
+        or "%" in host
+        or not host.isascii()
+    ):
         raise AddressRefused(_NO_URL)
     secure = parts.scheme == "https"
     return Target(secure, host.lower(), parts.port or (443 if secure else 80), parts.request_uri)

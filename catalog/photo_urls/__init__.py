@@ -8,6 +8,6 @@ from __future__ import annotations
 
 from catalog.photo_urls.fetcher import Fetcher
 from catalog.photo_urls.patience import Patience
-from catalog.photo_urls.rules import CODES, Rules
+from catalog.photo_urls.rules import CODES, Rules, host_list
 
-__all__ = ["CODES", "Fetcher", "Patience", "Rules"]
+__all__ = ["CODES", "Fetcher", "Patience", "Rules", "host_list"]

@@ -24,8 +24,9 @@ MOST_REDIRECTS = 5
 
 _GONE, _FORBIDDEN = (404, 410), (401, 402, 403, 407, 451)
 _LATER = (408, 425, 429)
+# The comments are atomic: many of them must not be tried in all ways.
 _PAGE = re.compile(
-    rb"(\xef\xbb\xbf)?\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*<(!doctype html|html|head|body|script)\b",
+    rb"(\xef\xbb\xbf)?\s*(<\?xml[^>]*>\s*)?(?>(<!--.*?-->\s*)*)<(!doctype html|html|head|body|script)\b",
     re.I | re.S,
 )
 

@@ -43,6 +43,9 @@ class _Job:
     future: Future[Any] = field(default_factory=Future)
 
 
+_Due = tuple[float, int, _Job]  # by when it is due, then by when it came
+
+
 @dataclass(slots=True)
 class _Host:
     """How one host bears it; times are of time.monotonic."""
@@ -54,7 +57,7 @@ class _Host:
     rests_until: float = 0.0
     alone_until: float = 0.0
     why: str = ""
-    parked: deque[_Job] = field(default_factory=deque)
+    parked: deque[_Due] = field(default_factory=deque)
 
     def failed(self, error: HostUnavailable, now: float, patience: Patience) -> None:
         """With one photo for good: after some in a row, or where it asks for that, it is left alone."""
@@ -76,7 +79,7 @@ class HostQueues:
 
     def __init__(self, threads: int, per_host: int, patience: Patience, held_bytes: int) -> None:
         self._per_host, self._patience, self._held_bytes = per_host, patience, held_bytes
-        self._due: list[tuple[float, int, _Job]] = []
+        self._due: list[_Due] = []
         self._numbers = itertools.count()
         self._hosts: dict[str, _Host] = {}
         self._sizes: dict[Future[Any], int] = {}
@@ -105,8 +108,7 @@ class HostQueues:
         """What has not begun is cancelled."""
         with self._changed:
             self._closed = True
-            parked = [job for host in self._hosts.values() for job in host.parked]
-            for job in (*(job for _, _, job in self._due), *parked):
+            for _, _, job in (*self._due, *(due for host in self._hosts.values() for due in host.parked)):
                 job.future.cancel()
             self._changed.notify_all()
 
@@ -147,17 +149,18 @@ class HostQueues:
     def _next(self, now: float) -> tuple[_Host, _Job] | None:
         """The errand that waits longest, of a host that may be asked."""
         while self._due and self._due[0][0] <= now:
-            job = heapq.heappop(self._due)[2]
+            due = heapq.heappop(self._due)
+            job = due[2]
             name = job.errand.host
             host = self._hosts.setdefault(name, _Host(name, self._per_host))
             if host.alone_until > now:
-                for waiting in (job, *host.parked):
+                for _, _, waiting in (due, *host.parked):
                     waiting.future.set_exception(HostUnavailable(host.why))
                 host.parked.clear()
             elif host.rests_until > now:
                 self._push(host.rests_until, job)
             elif host.running >= host.most:
-                host.parked.append(job)
+                host.parked.append(due)
             else:
                 host.running += 1
                 return host, job
@@ -177,7 +180,8 @@ class HostQueues:
                     self._sizes[job.future] = job.errand.size
                     self._held += job.errand.size
             for _ in range(min(len(host.parked), host.most - host.running)):
-                self._push(now, host.parked.popleft())
+                heapq.heappush(self._due, host.parked.popleft())  # in front of what came later
+                self._changed.notify()
             if host == _Host(host.name, self._per_host):  # nothing to remember
                 self._hosts.pop(host.name, None)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import re
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,6 +23,7 @@ CODES: Final = (
 """Codes of a SourceError about a URL, but for those that files have as well."""
 
 INSIDE: Final = "TAGMILL_URL_INSIDE_HOSTS"
+_HOST = re.compile(r"\.?[a-z0-9_][a-z0-9_.-]*|[0-9a-f:.]*:[0-9a-f:.]*")
 _WELL_KNOWN = 1024  # ports below are those of mail, files and the like, but for the web's own
 
 
@@ -62,3 +64,12 @@ class Rules:
 
 def _covers(host: str, name: str) -> bool:
     return name.endswith(host) if host.startswith(".") else name == host
+
+
+def host_list(written: Iterable[str]) -> frozenset[str]:
+    """Hosts as `Rules` has them. Raises ValueError for what is none, which would allow nothing, or all."""
+    names = [host_name(name) for name in written]
+    for name in names:
+        if not _HOST.fullmatch(name):
+            raise ValueError(f"{name!r} is no host: write shop.example, or .shop.example for all below it")
+    return frozenset(names)

@@ -79,6 +79,10 @@ def ingest(
     if (url_host or refetch) and not allow_urls:
         raise typer.BadParameter("--url-host and --refetch are of photos by URL: add --allow-urls")
     config = settings()
+    try:
+        rules = config.url_rules(url_host or ()) if allow_urls else None
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--url-host") from None
     with _progress() as bar:
         task = bar.add_task("ingest", total=None, photos=0, rate=0.0)
         summary, report = ingest_manifest(
@@ -89,7 +93,7 @@ def ingest(
             dry_run=dry_run,
             threads=threads,
             lane="fresh" if fresh else "backlog",
-            urls=config.url_rules(url_host or ()) if allow_urls else None,
+            urls=rules,
             again=refetch,
             on_progress=lambda opened, state: _show(bar, task, opened, state),
         )

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from catalog.errors import SourceError
-from catalog.photo_urls import CODES, Fetcher, Patience, Rules
+from catalog.photo_urls import CODES, Fetcher, Patience, Rules, host_list
 from catalog.photo_urls.errand import MOST_REDIRECTS
 from tests.catalog.photo_urls.host import Host, forever, in_turn, png, raw, redirect, send, serving
 
@@ -175,6 +175,21 @@ def test_hosts_that_are_allowed() -> None:
     assert rules.target("http://photos.internal:25/").port == 25
     with pytest.raises(SourceError, match="port 25"):
         rules.target("http://shop.example:25/")
+
+
+def test_a_list_of_hosts_holds_hosts() -> None:
+    assert host_list(["Shop.example", " .cdn.example. ", "[::1]"]) == {"shop.example", ".cdn.example", "::1"}
+    for wrong in (
+        "",
+        ".",
+        "*.shop.example",
+        "https://shop.example",
+        "shop.example/x",
+        "shop.example:80",
+        "bücher.example",
+    ):
+        with pytest.raises(ValueError, match="is no host"):
+            host_list([wrong])
 
 
 @pytest.mark.parametrize(
@@ -341,6 +356,11 @@ def test_what_a_status_means(host: Host, status: int, code: str) -> None:
 def test_a_page_in_place_of_a_photo_is_told_as_such(host: Host, page: bytes) -> None:
     host.answers["/"] = lambda handler: send(handler, page + b" Please log in", Content_Type="image/png")
     assert refused(host.url("/")).code == "url_web_page"
+
+
+def test_many_comments_are_not_tried_in_all_ways(host: Host) -> None:
+    host.answers["/"] = lambda handler: send(handler, b"<!---->" * 500)
+    assert fetch(host.url("/")).startswith(b"<!--")
 
 
 # --- again

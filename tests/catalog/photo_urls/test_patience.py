@@ -16,7 +16,7 @@ NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
 @pytest.mark.parametrize(
     ("written", "seconds"),
     [
-        *((None, None), ("", None), ("soon", None), ("-5", None), ("1.5", None), ("²", None), ("9" * 5000, 999999999.0)),
+        *((None, None), ("", None), ("soon", None), ("-5", None), ("1.5", None), ("²", None), ("9" * 99, 999_999_999)),
         *(("0", 0.0), (" 120 ", 120.0), ("Thu, 01 Jan 2026 12:00:30 GMT", 30.0), ("Thu, 01 Jan 2026 12:00:30", 30.0)),
         *(("Thu, 01 Jan 2026 11:00:00 GMT", 0.0), ("Thu, 99 Jan 2026 12:00:30 GMT", None)),
     ],
