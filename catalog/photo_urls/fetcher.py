@@ -23,7 +23,8 @@ T = TypeVar("T")
 class Fetcher:
     """Fetches photos of at most `max_bytes`, `per_host` at once from one host and `threads` in all.
 
-    Use it in one thread. At the end of its `with`, what is under way is dropped.
+    Use it in one thread, and take results as they come: nothing more begins while many wait to be released. At the
+    end of its `with`, what is under way is dropped.
     """
 
     def __init__(

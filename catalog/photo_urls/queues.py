@@ -6,7 +6,6 @@ import heapq
 import itertools
 import threading
 import time
-from collections import deque
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -57,7 +56,7 @@ class _Host:
     rests_until: float = 0.0
     alone_until: float = 0.0
     why: str = ""
-    parked: deque[_Due] = field(default_factory=deque)
+    parked: list[_Due] = field(default_factory=list)  # a heap, as they came
 
     def failed(self, error: HostUnavailable, now: float, patience: Patience) -> None:
         """With one photo for good: after some in a row, or where it asks for that, it is left alone."""
@@ -160,7 +159,7 @@ class HostQueues:
             elif host.rests_until > now:
                 self._push(host.rests_until, job)
             elif host.running >= host.most:
-                host.parked.append(due)
+                heapq.heappush(host.parked, due)
             else:
                 host.running += 1
                 return host, job
@@ -180,7 +179,7 @@ class HostQueues:
                     self._sizes[job.future] = job.errand.size
                     self._held += job.errand.size
             for _ in range(min(len(host.parked), host.most - host.running)):
-                heapq.heappush(self._due, host.parked.popleft())  # in front of what came later
+                heapq.heappush(self._due, heapq.heappop(host.parked))
                 self._changed.notify()
             if host == _Host(host.name, self._per_host):  # nothing to remember
                 self._hosts.pop(host.name, None)
