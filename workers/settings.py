@@ -6,13 +6,13 @@ import os
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from catalog.outward import host_name
-from catalog.photo_urls import Rules, host_list
+if TYPE_CHECKING:
+    from catalog.photo_urls import Rules
 
 
 def home() -> Path:
@@ -177,7 +177,10 @@ class Settings(BaseSettings):
     @field_validator("url_hosts", "url_inside_hosts")
     @classmethod
     def _are_hosts(cls, value: str) -> str:
-        host_list(_split(value))
+        if hosts := _split(value):
+            from catalog.photo_urls import host_list  # takes its time to load
+
+            host_list(hosts)
         return value
 
     @field_validator("api_keys")
@@ -204,6 +207,8 @@ class Settings(BaseSettings):
     @property
     def inside_hosts(self) -> frozenset[str]:
         """Of `webhook_hosts`, in lower case, IPv6 addresses without brackets."""
+        from catalog.outward import host_name
+
         return frozenset(map(host_name, _split(self.webhook_hosts)))
 
     def url_rules(self, hosts: Sequence[str] = ()) -> Rules:
@@ -211,6 +216,8 @@ class Settings(BaseSettings):
 
         Raises ValueError for what is no host.
         """
+        from catalog.photo_urls import Rules, host_list
+
         return Rules(host_list(hosts or _split(self.url_hosts)), host_list(_split(self.url_inside_hosts)))
 
     @property

@@ -25,7 +25,7 @@ def host(tagmill_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -
 
 
 def ingest(*arguments: str, expect: int = 0) -> Any:
-    done = CliRunner().invoke(app, ["ingest", *arguments, "--json"])
+    done = CliRunner().invoke(app, ["ingest", *arguments, "--json"], env={"COLUMNS": "200"})
     assert done.exit_code == expect, done.output
     return json.loads(done.stdout) if expect != 2 else done.output
 
