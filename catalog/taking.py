@@ -54,11 +54,12 @@ class Taking:
             if by_url is not None and isinstance(entry, Row) and by_url.takes(entry):
                 yield from by_path.rest()  # some may be of its sku
                 by_url.add(entry)
-                yield from by_url.come()
             else:
                 references = entry.photos if isinstance(entry, Row) else ()
                 by_path.add(entry, [self._take(reference) for reference in references])
                 yield from by_path.come()
+            if by_url is not None:
+                yield from by_url.come()
         yield from by_path.rest()
         if by_url is not None:
             yield from by_url.rest()

@@ -100,8 +100,10 @@ class HostQueues:
     def release(self, future: Future[Any]) -> None:
         """Its result is somebody else's now."""
         with self._changed:
+            was_full = self._full
             self._held -= self._sizes.pop(future, 0)
-            self._changed.notify()
+            if was_full and not self._full:
+                self._changed.notify_all()
 
     def close(self) -> None:
         """What has not begun is cancelled."""
@@ -115,6 +117,10 @@ class HostQueues:
         """Wait for what is under way."""
         for thread in self._threads:
             thread.join()
+
+    @property
+    def _full(self) -> bool:
+        return self._held > self._held_bytes
 
     def _push(self, at: float, job: _Job) -> None:
         heapq.heappush(self._due, (at, next(self._numbers), job))
@@ -138,10 +144,9 @@ class HostQueues:
     def _wait(self) -> tuple[_Host, _Job] | None:
         with self._changed:
             while not self._closed:
-                full = self._held > self._held_bytes
-                if not full and (turn := self._next(time.monotonic())) is not None:
+                if not self._full and (turn := self._next(time.monotonic())) is not None:
                     return turn
-                known = self._due and not full  # when something is due
+                known = self._due and not self._full  # when something is due
                 self._changed.wait(max(0.0, self._due[0][0] - time.monotonic()) if known else None)
         return None
 

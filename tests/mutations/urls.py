@@ -82,8 +82,8 @@ MUTATIONS = (
     Mutation(
         "any scheme",
         "catalog/outward/target.py",
-        'parts.scheme not in ("http", "https") or not 0',
-        "not 0",
+        'parts.scheme not in ("http", "https")\n',
+        "not parts.scheme\n",
         f"{OUTWARD}::test_what_is_no_url_for_us",
     ),
     Mutation(
@@ -208,8 +208,8 @@ MUTATIONS = (
     Mutation(
         "photos held without bound",
         "catalog/photo_urls/queues.py",
-        "full = self._held > self._held_bytes",
-        "full = False",
+        "return self._held > self._held_bytes",
+        "return False",
         f"{FETCHING}::test_results_that_nobody_takes_hold_the_rest_back",
     ),
     Mutation(
