@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from catalog import events, places
 from catalog.asset_store import image_key
-from catalog.intake import NewPhoto, Refused
+from catalog.intake import NewPhoto, Outcome, Refused, Shown
 from catalog.ledger import Ledger
 from catalog.manifests import ProductRow, Row, RowError
 from catalog.places import Link
@@ -20,10 +20,13 @@ from catalog.tables import IngestError
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A manifest's row with what became of its photos, in their order: (reference, photo)."""
+    """A manifest's row with what became of its photos, or of some of them, in their order: (reference, photo).
+
+    Of a reference that is a URL there stands what is kept of it.
+    """
 
     row: Row
-    photos: tuple[tuple[str, NewPhoto | Refused], ...]
+    photos: tuple[tuple[str, Outcome], ...]
 
     def errors(self) -> list[RowError]:
         """One for each photo that was refused."""
@@ -67,7 +70,8 @@ def accept(
     }
     images, photos_new = _images(connection, list(photos.values()))
     replaced = places.arrange(connection, _links(batch, products, images, place))
-    work = Ledger.plan(connection, job_id, list(images.values()), version_ids)
+    known = {photo.image_id for taken in batch for _, photo in taken.photos if isinstance(photo, Shown)}
+    work = Ledger.plan(connection, job_id, sorted({*images.values(), *known}), version_ids)
     reopened = {"image_ids": list(images.values()), "job_id": job_id}
     work += connection.execute(_REOPEN, reopened).rowcount
     if work:

@@ -19,12 +19,20 @@ class ManifestError(CatalogError):
 class SourceError(CatalogError):
     """Correct the photo reference in the manifest, or pass `--root` for its folder, and ingest again.
 
-    `code` is a snake_case word for machines, one of `catalog.sources.CODES`.
+    `code` is a snake_case word for machines, one of `catalog.sources.CODES` or `catalog.photo_urls.CODES`.
     """
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code = code
+
+
+class HostUnavailable(SourceError):
+    """Ingest the manifest again later: only photos that are missing are fetched. `seconds`: what its host asked for."""
+
+    def __init__(self, message: str, seconds: float | None = None) -> None:
+        super().__init__("url_unavailable", message)
+        self.seconds = seconds
 
 
 class StoreError(CatalogError):
@@ -172,7 +180,7 @@ class UnknownLabel(CatalogError):
 
 
 class AddressRefused(CatalogError):
-    """Correct the URL; a host within your own network is named in `TAGMILL_WEBHOOK_HOSTS`, if it is meant."""
+    """Correct the URL; a host within your own network, if it is meant, goes into the setting that is named."""
 
 
 class NoAnswer(CatalogError):

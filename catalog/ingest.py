@@ -11,7 +11,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from threading import Event
@@ -23,18 +23,17 @@ from catalog import holds, jobs, locks, versions
 from catalog.acceptance import Taken, accept, forget_errors, known_photos, record_errors
 from catalog.asset_store import CONTENT_TYPES, AssetStore, image_key
 from catalog.error_report import ErrorReport
-from catalog.intake import NewPhoto, Refused, take
+from catalog.intake import NewPhoto, Outcome, Shown
 from catalog.jobs import UNBOUND, Bounds
 from catalog.ledger import Lane
 from catalog.locks import uploading
 from catalog.manifests import Manifest, Row, RowError
 from catalog.sources import Sources
+from catalog.taking import TEXT_BYTES, Taking, Urls
 from models.photo import Limits
 
 BATCH_PHOTOS = 256
 BATCH_BYTES = 64_000_000
-TEXT_BYTES = 16_000_000
-"""Of the values of rows, in a batch and before it; texts may be as long as a manifest likes."""
 
 
 @dataclass
@@ -67,6 +66,7 @@ class _Batch:
     taken: list[Taken] = field(default_factory=list)
     errors: list[RowError] = field(default_factory=list)
     photos: dict[str, NewPhoto] = field(default_factory=dict)
+    shown: int = 0
     size: int = 0
     weight: int = 0
 
@@ -75,8 +75,9 @@ class _Batch:
         self.taken.append(Taken(row.row, tuple((source, self._once(photo)) for source, photo in row.photos)))
         self.weight += row.row.weight
 
-    def _once(self, photo: NewPhoto | Refused) -> NewPhoto | Refused:
-        if isinstance(photo, Refused):
+    def _once(self, photo: Outcome) -> Outcome:
+        if not isinstance(photo, NewPhoto):
+            self.shown += isinstance(photo, Shown)
             return photo
         if photo.sha256 not in self.photos:
             self.photos[photo.sha256] = photo
@@ -122,9 +123,11 @@ class Ingest:
         threads: int = 8,
         lane: Lane = "backlog",
         bounds: Bounds = UNBOUND,
+        urls: Urls | None = None,
         span: Callable[..., AbstractContextManager[None]] = lambda *_, **__: nullcontext(),
     ) -> None:
-        """`span(name, **attributes)` is entered around the upload and commit of each batch."""
+        """`span(name, **attributes)` is entered around the upload and commit of each batch. Without `urls` none is
+        fetched."""
         self._engine = engine
         self._store = store
         self._sources = sources
@@ -134,6 +137,7 @@ class Ingest:
         self._threads = threads
         self._lane: Lane = lane
         self._bounds = bounds
+        self._urls = urls
         self._span = span
 
     def run(
@@ -182,8 +186,9 @@ class Ingest:
             ThreadPoolExecutor(self._threads, "upload") as uploads,
             ThreadPoolExecutor(2, "commit") as committers,
         ):
+            taking = Taking(self._engine, self._sources, self._limits, takers, self._threads, self._urls)
             commits: deque[_Commit] = deque()
-            for batch in self._batches(manifest, takers, summary, report):
+            for batch in self._batches(manifest, taking, summary, report):
                 if len(commits) == 2:
                     commits.popleft().done.result()
                 earlier = commits[-1] if commits else None
@@ -201,14 +206,11 @@ class Ingest:
             on_progress(summary)
 
     def _batches(
-        self, manifest: Manifest, takers: ThreadPoolExecutor, summary: Summary, report: ErrorReport
+        self, manifest: Manifest, taking: Taking, summary: Summary, report: ErrorReport
     ) -> Iterator[_Batch]:
         batch = _Batch()
-        for entry in self._ahead(manifest, takers):
+        for entry in taking.rows(_counted(manifest, summary)):
             found = [entry] if isinstance(entry, RowError) else entry.errors()
-            summary.rows += not (
-                isinstance(entry, Taken) and entry.row.repeats == entry.row.line
-            )  # a part of one
             for error in found:
                 summary.errors[error.code] += 1
                 report.add(error)
@@ -221,30 +223,6 @@ class Ingest:
                 batch = _Batch()
         if batch.taken or batch.errors:
             yield batch
-
-    def _ahead(self, manifest: Manifest, takers: ThreadPoolExecutor) -> Iterator[Taken | RowError]:
-        """Entries in the manifest's order, with a few photos for each thread being read ahead."""
-        waiting: deque[tuple[Row | RowError, list[Future[NewPhoto | Refused]], int]] = deque()
-        under_way = weight = 0
-
-        def finish() -> Taken | RowError:
-            entry, futures, _ = waiting.popleft()
-            if isinstance(entry, RowError):
-                return entry
-            return Taken(entry, tuple(zip(entry.photos, [f.result() for f in futures], strict=True)))
-
-        for entry in _entries(manifest, self._threads):
-            references, heavy = (entry.photos, entry.weight) if isinstance(entry, Row) else ((), 0)
-            futures = [takers.submit(take, self._sources, one, self._limits) for one in references]
-            waiting.append((entry, futures, heavy))
-            under_way += len(references)
-            weight += heavy
-            while under_way > 2 * self._threads or len(waiting) > 4 * BATCH_PHOTOS or weight > TEXT_BYTES:
-                under_way -= len(waiting[0][1])
-                weight -= waiting[0][2]
-                yield finish()
-        while waiting:
-            yield finish()
 
     def _commit(
         self,
@@ -274,7 +252,7 @@ class Ingest:
                 list(uploads.map(self._upload, fresh))
             if earlier is not None:
                 earlier.done.result()
-            summary.photos_known += len(known)
+            summary.photos_known += len(known) + batch.shown
             if dry_run:
                 summary.photos_new += len(fresh)
                 return
@@ -299,15 +277,10 @@ class Ingest:
         self._store.put(key, photo.data, CONTENT_TYPES[key.rpartition(".")[2]])
 
 
-def _entries(manifest: Manifest, photos: int) -> Iterator[Row | RowError]:
-    """A row of many photos comes in parts, as several rows of its sku would: else all its photos were in memory."""
+def _counted(manifest: Manifest, summary: Summary) -> Iterator[Row | RowError]:
     for entry in manifest:
-        if isinstance(entry, RowError) or len(entry.photos) <= photos:
-            yield entry
-            continue
-        for start in range(0, len(entry.photos), photos):
-            repeats = entry.line if start else entry.repeats
-            yield replace(entry, photos=entry.photos[start : start + photos], repeats=repeats)
+        summary.rows += 1
+        yield entry
 
 
 def _within(block: AbstractContextManager[None], do: Callable[[], None]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from concurrent.futures import Future
 from dataclasses import dataclass
 
 from catalog.errors import SourceError
@@ -21,6 +22,13 @@ class NewPhoto:
 
 
 @dataclass(frozen=True, slots=True)
+class Shown:
+    """A photo that its product shows already, from the same URL: it is not fetched again."""
+
+    image_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class Refused:
     """A photo that may not be accepted, and why."""
 
@@ -28,10 +36,28 @@ class Refused:
     reason: str
 
 
+Outcome = NewPhoto | Shown | Refused
+
+
 def take(sources: Sources, reference: str, limits: Limits) -> NewPhoto | Refused:
     """Read a photo and check its header. Raises StoreUnavailable where an S3 source does not answer."""
     try:
-        data = sources.read(reference)
+        return look(sources.read(reference), limits)
+    except SourceError as error:
+        return Refused(error.code, str(error))
+
+
+def look(data: bytes, limits: Limits) -> NewPhoto | Refused:
+    """Check the header of a photo that has been read."""
+    try:
         return NewPhoto(hashlib.sha256(data).hexdigest(), data, inspect(data, limits))
-    except (SourceError, PhotoError) as error:
+    except PhotoError as error:
+        return Refused(error.code, str(error))
+
+
+def fetched(future: Future[Outcome]) -> Outcome:
+    """What came of a photo, once it is there or refused."""
+    try:
+        return future.result()
+    except SourceError as error:
         return Refused(error.code, str(error))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import stat
 from collections.abc import Sequence
 from typing import Final, NoReturn
@@ -20,6 +19,7 @@ from catalog.errors import (
     StoreUnavailable,
 )
 from catalog.manifests import shown
+from catalog.references import in_bucket, is_url, kept
 from models.files import pinned
 
 CODES: Final = (
@@ -34,8 +34,6 @@ CODES: Final = (
 """Codes of a SourceError, in the order in which they are looked for."""
 
 MAX_BYTES: Final = 64 * 1024 * 1024
-
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|data:", re.ASCII)
 
 
 class Sources:
@@ -57,10 +55,10 @@ class Sources:
         max_bytes: int = MAX_BYTES,
     ) -> None:
         places = (base, *roots)
-        self._base = base if _in_bucket(base) else os.path.realpath(base)
-        self._written = base if _in_bucket(base) else os.path.abspath(base)  # noqa: PTH100
-        self._prefixes = tuple(_folder(place) for place in places if _in_bucket(place))
-        folders = [place for place in places if not _in_bucket(place)]
+        self._base = base if in_bucket(base) else os.path.realpath(base)
+        self._written = base if in_bucket(base) else os.path.abspath(base)  # noqa: PTH100
+        self._prefixes = tuple(_folder(place) for place in places if in_bucket(place))
+        folders = [place for place in places if not in_bucket(place)]
         self._real_roots = tuple(_folder(os.path.realpath(folder)) for folder in folders)
         # As written too, because a reference may name a root by a path that leads through links.
         self._roots = (*self._real_roots, *(_folder(os.path.abspath(folder)) for folder in folders))  # noqa: PTH100
@@ -71,14 +69,14 @@ class Sources:
         """The bytes of a photo. Raises SourceError, and StoreError when the store itself is in trouble."""
         if not reference.strip():
             raise SourceError("empty_reference", "the photo reference is empty")
-        if _in_bucket(reference):
+        if in_bucket(reference):
             return self._read_object(reference)
-        if _SCHEME.match(reference):
+        if is_url(reference):
             raise SourceError(
                 "url_not_allowed",
-                f"{shown(reference)} is a URL; only files and s3:// are read, so download the photo first",
+                f"{shown(kept(reference))} is a URL; http and https are fetched with --allow-urls, others never",
             )
-        if _in_bucket(self._base):
+        if in_bucket(self._base):
             if reference.startswith("/"):
                 raise SourceError("outside_root", f"{shown(reference)} is absolute; write s3://bucket/key")
             return self._read_object(_folder(self._base) + reference)
@@ -90,9 +88,9 @@ class Sources:
         A path is taken as it is written, not as links lead: `current/1.jpg` stays the same place when `current` leads
         to the folder of another day.
         """
-        if _in_bucket(reference):
+        if in_bucket(reference) or is_url(reference):
             return reference
-        if _in_bucket(self._written):
+        if in_bucket(self._written):
             return _folder(self._written) + reference
         return os.path.normpath(os.path.join(self._written, reference))  # noqa: PTH118
 
@@ -152,10 +150,6 @@ class Sources:
         raise SourceError(
             "too_many_bytes", f"{shown(reference)} has {size:,} bytes, more than {self._max_bytes:,}"
         )
-
-
-def _in_bucket(place: str) -> bool:
-    return place.startswith("s3://")
 
 
 def _folder(place: str) -> str:

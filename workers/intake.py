@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import structlog
 from kombu.exceptions import OperationalError
@@ -14,7 +15,9 @@ from catalog.ingest import Ingest, Summary
 from catalog.jobs import UNBOUND, Bounds
 from catalog.ledger import Lane
 from catalog.manifests import Manifest, open_manifest
+from catalog.photo_urls import Fetcher, Rules
 from catalog.sources import Sources
+from catalog.taking import Urls
 from workers import tracing
 from workers.runtime import Runtime
 
@@ -31,9 +34,13 @@ def ingest_manifest(
     threads: int = 8,
     lane: Lane = "backlog",
     bounds: Bounds = UNBOUND,
+    urls: Rules | None = None,
+    again: bool = False,
     on_progress: Callable[[Manifest, Summary], None] = lambda _manifest, _summary: None,
 ) -> tuple[Summary, ErrorReport]:
     """Take the manifest at `location` in, for `models` (NAME or NAME@VERSION), or for those that new photos get.
+
+    Photos by URL are fetched by the rules `urls`, if there are any; `again`, those too that are shown already.
 
     The report is closed: `count` rows or photos were refused, `path` lists them.
 
@@ -44,7 +51,10 @@ def ingest_manifest(
     tracing.start(runtime.settings)
     with runtime.engine.connect() as connection:
         wanted = [versions.find(connection, model).id for model in models]
-    with open_manifest(location, store=runtime.store) as manifest:
+    with (
+        open_manifest(location, store=runtime.store) as manifest,
+        _fetching(runtime, urls, threads, again) as by,
+    ):
         intake = Ingest(
             runtime.engine,
             runtime.store,
@@ -55,6 +65,7 @@ def ingest_manifest(
             threads=threads,
             lane=lane,
             bounds=bounds,
+            urls=by,
             span=tracing.span,
         )
         with ErrorReport(report_path(location)) as report:
@@ -62,6 +73,17 @@ def ingest_manifest(
                 manifest, report, dry_run=dry_run, on_progress=lambda state: on_progress(manifest, state)
             )
     return summary, report
+
+
+@contextmanager
+def _fetching(runtime: Runtime, rules: Rules | None, threads: int, again: bool) -> Iterator[Urls | None]:
+    if rules is None:
+        yield None
+        return
+    config = runtime.settings
+    # Twice as many as read files: they wait for others most of the time.
+    with Fetcher(rules, config.max_bytes, threads=2 * threads, per_host=config.url_connections) as fetcher:
+        yield Urls(fetcher, again)
 
 
 def publish_due(runtime: Runtime) -> int:

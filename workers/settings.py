@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+if TYPE_CHECKING:
+    from catalog.photo_urls import Rules
 
 
 def home() -> Path:
@@ -105,6 +109,13 @@ class Settings(BaseSettings):
     webhook_hosts: str = Field(
         "", description="hosts within one's own network that webhooks may lead to, separated by commas"
     )
+    url_hosts: str = Field(
+        "", description="hosts that photos by URL may come from, separated by commas; default: any public one"
+    )
+    url_inside_hosts: str = Field(
+        "", description="hosts within one's own network that photos may come from, separated by commas"
+    )
+    url_connections: int = Field(4, ge=1, le=64, description="connections to one host that photos come from")
     otel_endpoint: str | None = Field(
         None, description="http://host:port of an OpenTelemetry collector that is told of traces"
     )
@@ -169,6 +180,15 @@ class Settings(BaseSettings):
             parse(value)
         return value
 
+    @field_validator("url_hosts", "url_inside_hosts")
+    @classmethod
+    def _are_hosts(cls, value: str) -> str:
+        if hosts := _split(value):
+            from catalog.photo_urls import host_list  # takes its time to load
+
+            host_list(hosts)
+        return value
+
     @field_validator("api_keys")
     @classmethod
     def _are_keys(cls, value: SecretStr | None) -> SecretStr | None:
@@ -193,12 +213,27 @@ class Settings(BaseSettings):
     @property
     def inside_hosts(self) -> frozenset[str]:
         """Of `webhook_hosts`, in lower case, IPv6 addresses without brackets."""
-        names = (name.strip().strip("[]").lower() for name in self.webhook_hosts.split(","))
-        return frozenset(name for name in names if name)
+        from catalog.outward import host_name
+
+        return frozenset(map(host_name, _split(self.webhook_hosts)))
+
+    def url_rules(self, hosts: Sequence[str] = ()) -> Rules:
+        """Where photos by URL may come from; `hosts`, if there are any, stand instead of `url_hosts`.
+
+        Raises ValueError for what is no host.
+        """
+        from catalog.photo_urls import Rules, host_list
+
+        return Rules(host_list(hosts or _split(self.url_hosts)), host_list(_split(self.url_inside_hosts)))
 
     @property
     def weights_cache(self) -> Path:
         return self.cache_dir or home() / "cache"
+
+
+def _split(written: str) -> list[str]:
+    """What is separated by commas."""
+    return [part for part in written.split(",") if part.strip()]
 
 
 @cache

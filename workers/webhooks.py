@@ -15,8 +15,9 @@ import sqlalchemy as sa
 import structlog
 
 from catalog import webhooks
+from catalog.outward import printable
 from catalog.webhooks import SECRET_PREFIX, Delivery
-from workers.outward import Answer, post, printable
+from workers.outward import Answer, post
 
 log = structlog.get_logger()
 

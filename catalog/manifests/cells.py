@@ -13,6 +13,7 @@ from decimal import Decimal
 
 from catalog.manifests.json_text import parse
 from catalog.manifests.rows import JSON, Limits, shown
+from catalog.references import kept
 
 
 class BadCell(Exception):  # never leaves the package: it becomes a RowError
@@ -132,7 +133,7 @@ def references(cells: Iterable[object], limits: Limits) -> tuple[str, ...]:
         for reference in _parts(cell):
             if not reference or reference in found:
                 continue
-            source = shown(reference)
+            source = shown(kept(reference))
             if len(reference) > limits.reference:
                 raise BadCell("too_long", f"a photo reference has {len(reference):,} characters", source)
             _refuse_controls(reference, "a photo reference", source)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from catalog.advice import ADVICE, NAMES, TABLE, advice, name
 from catalog.jobs import WITHOUT_ITEMS
+from catalog.photo_urls import CODES as URL_CODES
 from catalog.sources import CODES
 from models.errors import PhotoError
 
@@ -65,7 +66,7 @@ def test_every_code_has_advice() -> None:
         f"{kind}_failed" for kind in WITHOUT_ITEMS - {"retrain"}
     }
     photos = {kind.code for kind in subclasses(PhotoError) if kind.__module__.startswith("models.")}
-    assert found | photos | set(CODES) | jobs == set(ADVICE) == set(NAMES)
+    assert found | photos | set(CODES) | set(URL_CODES) | jobs == set(ADVICE) == set(NAMES)
 
 
 def test_a_code_of_another_release_has_some_advice_too() -> None:

@@ -56,24 +56,45 @@ def ingest(
     fresh: FreshFlag = False,
     as_json: JsonFlag = False,
     threads: Annotated[int, typer.Option(min=1, max=64, help="Threads that read and upload photos.")] = 8,
+    allow_urls: Annotated[
+        bool, typer.Option("--allow-urls", help="Fetch photos that are named by http and https URLs.")
+    ] = False,
+    url_host: Annotated[
+        list[str] | None,
+        typer.Option(help="Fetch from this host only, or from all below .SUFFIX; repeatable."),
+    ] = None,
+    refetch: Annotated[
+        bool, typer.Option("--refetch", help="Fetch again what products show already: it may have changed.")
+    ] = False,
 ) -> None:
     """Take a catalog in: photos to the object store, products to Postgres, work to the queue.
 
     Doing it again makes no new work and updates changed product fields. Refused rows are listed in
     MANIFEST.errors.csv and in the view `failures`; the exit code is then 3.
 
-    Example: tagmill ingest products.csv --root /srv/photos
+    Examples: tagmill ingest products.csv --root /srv/photos
+
+    tagmill ingest feed.csv --allow-urls --url-host .shop.example
     """
+    if (url_host or refetch) and not allow_urls:
+        raise typer.BadParameter("--url-host and --refetch are of photos by URL: add --allow-urls")
+    config = settings()
+    try:
+        rules = config.url_rules(url_host or ()) if allow_urls else None
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--url-host") from None
     with _progress() as bar:
         task = bar.add_task("ingest", total=None, photos=0, rate=0.0)
         summary, report = ingest_manifest(
-            Runtime(settings()),
+            Runtime(config),
             manifest,
             roots=root or (),
             models=model or (),
             dry_run=dry_run,
             threads=threads,
             lane="fresh" if fresh else "backlog",
+            urls=rules,
+            again=refetch,
             on_progress=lambda opened, state: _show(bar, task, opened, state),
         )
     if as_json:
