@@ -33,6 +33,7 @@ from workers.cli import (
     readers,
     recommend,
     review,
+    roles,
     schedule,
     search,
     serve,
@@ -63,7 +64,7 @@ app = typer.Typer(
 for module in (
     *(services, ingest, worker, status, top, jobs, failures, plan, schedule, doctor, models),
     *(search, duplicates, shoppers, recommend, label, review, why, thresholds, taxonomy),
-    *(train, evaluate, trainer, export, readers, webhooks, backup, orphans, exporter, serve, demo),
+    *(train, evaluate, trainer, export, readers, roles, webhooks, backup, orphans, exporter, serve, demo),
 ):
     module.register(app)
 
