@@ -9,6 +9,7 @@ from typing import Annotated
 
 import structlog
 import typer
+from psycopg2.errors import InsufficientPrivilege
 from pydantic import ValidationError
 from rich.markup import escape
 from sqlalchemy.exc import OperationalError, ProgrammingError
@@ -98,6 +99,8 @@ def main() -> None:
         _fail(_about_postgres(first_line(error.orig or error)), code=OUTAGE)
     except ProgrammingError as error:
         reason = first_line(error.orig or error)
+        if isinstance(error.orig, InsufficientPrivilege):
+            _fail(f"the role of TAGMILL_DATABASE_URL may not do this ({reason}): use the owner's (docs/operations.md)")
         _fail(f"the database is not at this release's schema ({reason}). Run `tagmill migrate`.")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from secrets import token_urlsafe
 from typing import Annotated
 
@@ -19,8 +18,7 @@ roles = typer.Typer(
     no_args_is_help=True, help="Give each part of the system a role of its own, with the rights that it needs."
 )
 
-PartName = StrEnum("PartName", [(part, part) for part in parts.PARTS])
-PartArgument = Annotated[PartName, typer.Argument(metavar="PART", help=f"One of {', '.join(parts.PARTS)}.")]
+PartArgument = Annotated[str, typer.Argument(metavar="PART", help=f"One of {', '.join(parts.PARTS)}.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -43,12 +41,12 @@ def set_(
     """
     engine, password = Runtime(settings()).engine, token_urlsafe(24)
     with engine.begin() as connection:
-        statements = parts.script(connection, part.value, password)
+        statements = parts.script(connection, part, password)
         if as_sql:
             print("".join(f"{statement};\n" for statement in statements), end="")
-            name = parts.role_name(connection, part.value)
+            name = parts.role_name(connection, part)
         else:
-            name = parts.set_password(connection, part.value, password)
+            name = parts.set_password(connection, part, password)
     url = engine.url.set(username=name, password=password)
     (err if as_sql else out).print(escape(url.render_as_string(hide_password=False)), soft_wrap=True)
     err.print("the password is shown this once; `tagmill roles set` again makes another")
@@ -78,8 +76,8 @@ def remove(part: PartArgument) -> None:
     Example: tagmill roles remove trainer
     """
     with Runtime(settings()).engine.begin() as connection:
-        parts.remove(connection, part.value)
-    out.print(f"the role of {part.value} is gone")
+        parts.remove(connection, part)
+    out.print(f"the role of {part} is gone")
 
 
 def keeper() -> None:
