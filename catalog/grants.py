@@ -1,7 +1,7 @@
 """What each part of the running system may do with each table: one place to read, and to add a line to.
 
-Letters are those of Postgres' own `\\dp`: r SELECT, a INSERT, w UPDATE, d DELETE, m MAINTAIN, and `-` nothing. Taking a row's
-lock is UPDATE. What a foreign key or a cascade does is done as the tables' owner and needs no letter.
+Letters are those of Postgres' own `\\dp`: r SELECT, a INSERT, w UPDATE, d DELETE, m MAINTAIN, and `-` nothing. Taking a
+row's lock is UPDATE. What a foreign key or a cascade does is done as the tables' owner and needs no letter.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ webhook_deliveries    -       am      a        -      -
 COLUMNS = {
     # A text that is read must not change meanwhile, so the product is locked; nothing else of it can be written.
     ("products", "worker"): "UPDATE (updated_at)",
-    # To tell of what happens one must know who listens, and hold them until it is committed; their secret is not needed.
+    # To tell of what happens one must know who listens, and hold them until it is committed; not their secret.
     ("webhooks", "worker"): "SELECT (id, events, labels, created_at), UPDATE (created_at)",
     ("webhooks", "trainer"): "SELECT (id, events, labels, created_at), UPDATE (created_at)",
 }

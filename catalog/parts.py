@@ -1,7 +1,7 @@
 """The roles that the parts of the running system log in as: each may do what it needs, and none owns a table.
 
-`catalog.grants` says what that is. The keeper alone has the rights of the tables' owner, since Postgres lets nobody else
-make an index; it is shown no photo and no manifest, and cannot become that owner.
+`catalog.grants` says what that is. The keeper alone has the rights of the tables' owner, since Postgres lets nobody
+else make an index; it is shown no photo and no manifest, and cannot become that owner.
 """
 
 from __future__ import annotations

@@ -91,9 +91,7 @@ def run(connection: sa.Connection, statements: Iterable[str], remedy: str) -> No
                 f"or run this SQL: {remedy}"
             ) from None
         if isinstance(error.orig, DependentObjectsStillExist):
-            raise RoleRefused(
-                f"{reason}: it was given something of its own; take that away first"
-            ) from None
+            raise RoleRefused(f"{reason}: it was given something of its own; take that away first") from None
         raise RoleRefused(f"Postgres refused it: {reason}") from None
 
 

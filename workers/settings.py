@@ -198,7 +198,9 @@ class Settings(BaseSettings):
 
             for part, password in _pairs(value).items():
                 if part not in PARTS or not password:
-                    raise ValueError(f"must be PART:PASSWORD, separated by commas; parts are {', '.join(PARTS)}")
+                    raise ValueError(
+                        f"must be PART:PASSWORD, separated by commas; parts are {', '.join(PARTS)}"
+                    )
         return value
 
     @property

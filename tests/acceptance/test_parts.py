@@ -1,4 +1,4 @@
-"""Production's rights, from outside: each part with its own role of Postgres and the queue's user as compose makes them."""
+"""Production's rights, from outside: each part with its own role of Postgres, and the queue's user, as in compose."""
 
 from __future__ import annotations
 
@@ -43,7 +43,9 @@ def test_photos_become_rows_with_no_more_rights_than_compose_gives(
         system.environment = {**owner, "TAGMILL_REDIS_URL": queue_user}
         system.environment["TAGMILL_DATABASE_URL"] = urls[part]
 
-    urls = {part: system.run("roles", "set", part).strip() for part in ("ingest", "worker", "exporter", "keeper")}
+    urls = {
+        part: system.run("roles", "set", part).strip() for part in ("ingest", "worker", "exporter", "keeper")
+    }
     assert {one["part"] for one in system.json("roles", "list")} == {*urls}
     become("ingest")
     system.run("ingest", str(write_catalog(tmp_path / "catalog", PHOTOS)))

@@ -142,7 +142,9 @@ def test_what_a_worker_may_not_do_the_keeper_does(
     )
     with engine.begin() as connection:
         hook = webhooks.add(connection, "http://127.0.0.1:1", [events.Event.JOB_DONE])
-    owed = "INSERT INTO webhook_deliveries (webhook_id, event, key, payload) VALUES (:id, 'job.done', 'x', '{}')"
+    owed = (
+        "INSERT INTO webhook_deliveries (webhook_id, event, key, payload) VALUES (:id, 'job.done', 'x', '{}')"
+    )
     execute(engine, owed, id=hook.id)
     for part, indexes, attempts in (("worker", 0, 0), ("keeper", 1, 1)):
         runtime = as_part(part)
@@ -161,7 +163,8 @@ def test_a_trainer_learns_from_the_catalog_and_publishes_a_candidate(
 ) -> None:
     fill(runtime)
     execute(
-        runtime.engine, "INSERT INTO overrides SELECT id, 'Shirt', true, 'anna' FROM products WHERE sku = 'SKU-0'"
+        runtime.engine,
+        "INSERT INTO overrides SELECT id, 'Shirt', true, 'anna' FROM products WHERE sku = 'SKU-0'",
     )
     trainer = as_part("trainer")
     assert len(from_catalog.export(trainer, None, tmp_path).read_text().splitlines()) == 2
@@ -181,7 +184,16 @@ def test_pages_and_api_decide_and_hold_jobs(as_part: As, runtime: Runtime) -> No
     decision = {"sku": "SKU-0", "label": "Shirt", "decision": "accept"}
     act = {"shopper": "s", "sku": "SKU-1", "kind": "view", "happened_at": "2026-11-01T00:00:00Z"}
     with TestClient(app, base_url=HOME, follow_redirects=False) as visitor:
-        for path in ("/", "/?q=linen", "/products/SKU-0", "/review", "/duplicates", "/jobs", "/failures", "/models"):
+        for path in (
+            "/",
+            "/?q=linen",
+            "/products/SKU-0",
+            "/review",
+            "/duplicates",
+            "/jobs",
+            "/failures",
+            "/models",
+        ):
             assert visitor.get(path, headers={"accept": "text/html"}).status_code == 200, path
         for path, told in (
             ("decisions", [decision]),
@@ -227,9 +239,16 @@ NEVER = (
     "SELECT pg_read_file('/etc/passwd')",
 )
 MORE = {
-    "ingest": ("SELECT * FROM embeddings", "SELECT * FROM interactions", "UPDATE model_versions SET state = 'serving'"),
+    "ingest": (
+        "SELECT * FROM embeddings",
+        "SELECT * FROM interactions",
+        "UPDATE model_versions SET state = 'serving'",
+    ),
     "worker": ("UPDATE products SET title = ''", "INSERT INTO overrides VALUES (1, 'x', true, 'me', now())"),
-    "trainer": ("UPDATE model_versions SET state = 'serving'", "INSERT INTO classifications VALUES (1, 1, 'x', 1, 1)"),
+    "trainer": (
+        "UPDATE model_versions SET state = 'serving'",
+        "INSERT INTO classifications VALUES (1, 1, 'x', 1, 1)",
+    ),
     "web": (
         "INSERT INTO classifications VALUES (1, 1, 'x', 1, 1)",
         "UPDATE embeddings SET embedding = embedding",

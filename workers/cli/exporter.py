@@ -23,8 +23,8 @@ def exporter(
 ) -> None:
     """Tell Prometheus how services, queue, leases, failures and jobs stand. One runs for all worker hosts.
 
-    Workers tell of themselves where TAGMILL_METRICS_PORT is set (docs/monitoring.md). Beyond the loopback address it needs
-    TAGMILL_METRICS_BASIC_AUTH=user:password.
+    Workers tell of themselves where TAGMILL_METRICS_PORT is set (docs/monitoring.md). Beyond the loopback address it
+    needs TAGMILL_METRICS_BASIC_AUTH=user:password.
 
     Example: tagmill exporter --once
     """

@@ -100,7 +100,9 @@ def main() -> None:
     except ProgrammingError as error:
         reason = first_line(error.orig or error)
         if isinstance(error.orig, InsufficientPrivilege):
-            _fail(f"the role of TAGMILL_DATABASE_URL may not do this ({reason}): use the owner's (docs/operations.md)")
+            _fail(
+                f"the role of TAGMILL_DATABASE_URL may not do this ({reason}): use the owner's (docs/operations.md)"
+            )
         _fail(f"the database is not at this release's schema ({reason}). Run `tagmill migrate`.")
 
 

@@ -1,4 +1,4 @@
-"""`tagmill roles set|list|remove`, and `tagmill keeper`: parts of the system, each with a login and rights of its own."""
+"""`tagmill roles set|list|remove` and `tagmill keeper`: parts of the system, each with a login and rights of its own."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from workers.runtime import Runtime
 from workers.settings import settings
 
 roles = typer.Typer(
-    no_args_is_help=True, help="Give each part of the system a role of its own, with the rights that it needs."
+    no_args_is_help=True,
+    help="Give each part of the system a role of its own, with the rights that it needs.",
 )
 
 PartArgument = Annotated[str, typer.Argument(metavar="PART", help=f"One of {', '.join(parts.PARTS)}.")]

@@ -59,7 +59,9 @@ class Bodies:
         if self._uploads.total() >= UPLOADS:
             return respond(request, 503, f"too many {told}", headers=headers)
         if caller not in (None, LOCAL) and self._uploads[caller.name] >= UPLOADS // 2:
-            return respond(request, 429, f"with this key, as many as it may send at once: {told}", headers=headers)
+            return respond(
+                request, 429, f"with this key, as many as it may send at once: {told}", headers=headers
+            )
         return None
 
     def _most(self, request: Request) -> int:

@@ -42,7 +42,7 @@ class Connection(H11Protocol):
         super().resume_writing()
 
     def _await_head(self) -> None:
-        """One time for the whole head, or for what is left of a body that was answered: a byte now and then gains nothing."""
+        """One time for the whole head, or the rest of a body that was answered: a byte now and then gains nothing."""
         answering = self.cycle is not None and not self.cycle.response_complete
         if not answering and self._head is None:
             self._head = self.loop.call_later(HEAD_SECONDS, self.transport.abort)

@@ -1,8 +1,9 @@
 """A browser that is logged in: a signed cookie, and a mark in Redis that is gone when it logs out.
 
-The signature's key is made from the passwords of the services: it is the same in every process, and needs no setting, and who
-can write to Redis alone cannot make a session. One ends with its time, at the log-out, wherever its cookie was copied to, and
-with its key: taken out of TAGMILL_API_KEYS or replaced, it opens nothing any more. Without Redis nobody is logged in.
+The signature's key is made from the passwords of the services: it is the same in every process, and needs no setting,
+and who can write to Redis alone cannot make a session. One ends with its time, at the log-out, wherever its cookie was
+copied to, and with its key: taken out of TAGMILL_API_KEYS or replaced, it opens nothing any more. Without Redis nobody
+is logged in.
 """
 
 from __future__ import annotations

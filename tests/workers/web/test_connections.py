@@ -109,6 +109,7 @@ def test_no_second_request_hides_in_a_body(address: Address, framing: bytes) -> 
 
 
 def test_there_is_no_other_protocol_to_change_to(address: Address) -> None:
-    asked = b"Connection: Upgrade, close\r\nUpgrade: websocket\r\nSec-WebSocket-Key: x\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    asked = b"Connection: Upgrade, close\r\nUpgrade: websocket\r\nSec-WebSocket-Key: x\r\n"
+    asked += b"Sec-WebSocket-Version: 13\r\n\r\n"
     back = ends(address, b"GET /api/v1/models HTTP/1.1\r\n" + KEY + asked, b"")
     assert b" 101 " not in back

@@ -159,7 +159,10 @@ def test_over_tls_the_cookie_is_for_tls_alone(visit: Visit) -> None:
     assert "Secure" in cookie
     assert cookie.startswith(f"__Host-{COOKIE}=")
     value = cookie.partition("=")[2].partition(";")[0].strip('"')
-    for name, status in ((f"__Host-{COOKIE}", 404), (COOKIE, 401)):  # which http, or another host, could have set
+    for name, status in (
+        (f"__Host-{COOKIE}", 404),
+        (COOKIE, 401),
+    ):  # which http, or another host, could have set
         headers = {"cookie": f"{name}={value}"}
         assert visitor.get("https://127.0.0.1/photos/1", headers=headers).status_code == status
 
@@ -209,7 +212,14 @@ def test_an_ipv6_network_asks_as_one(visit: Visit) -> None:
     app = visit(api_keys=new("one", "read")[1], web_rate="0.02").app
     statuses = [
         TestClient(app, base_url=HOME, client=(address, 1)).get("/api/v1/models").status_code
-        for address in ("2001:db8::1", "2001:db8::2", "2001:db8:0:1::1", "192.0.2.1", "192.0.2.2", "192.0.2.1")
+        for address in (
+            "2001:db8::1",
+            "2001:db8::2",
+            "2001:db8:0:1::1",
+            "192.0.2.1",
+            "192.0.2.2",
+            "192.0.2.1",
+        )
     ]
     assert statuses == [401, 429, 401, 401, 401, 429]
 

@@ -120,7 +120,9 @@ def test_who_waits_too_long_for_a_connection_is_told(
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
 
 
-def test_slow_questions_of_one_key_keep_no_other_waiting(visit: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slow_questions_of_one_key_keep_no_other_waiting(
+    visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (one, first), (other, second) = made_key("one", "read"), made_key("other", "read")
     visitor = visit(api_keys=f"{first},{second}", web_rate="1000")
     app = visitor.app
