@@ -21,7 +21,7 @@ def _set_roles(runtime: Runtime) -> None:
 
 
 def prepare(runtime: Runtime) -> list[str]:
-    """Migrate, set the roles that are named, create the bucket, register the starter pack; returns the models that were new."""
+    """Migrate, set roles, create the bucket, register the starter pack; returns the models that were new."""
     migrate.upgrade(runtime.engine)
     _set_roles(runtime)
     runtime.store.ensure_bucket()

@@ -1,7 +1,7 @@
 """TLS to each service, by the settings that docs/operations.md names: whoever cannot prove its name is told nothing.
 
-Neither the embedded Postgres nor the embedded Redis is built with TLS. So the real servers stand behind a proxy that ends
-TLS as theirs would; the S3 server speaks it itself. The certificates are made here, by a CA of this test's own.
+Neither the embedded Postgres nor the embedded Redis is built with TLS. So the real servers stand behind a proxy that
+ends TLS as theirs would; the S3 server speaks it itself. The certificates are made here, by a CA of this test's own.
 """
 
 from __future__ import annotations

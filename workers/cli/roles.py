@@ -1,4 +1,4 @@
-"""`tagmill roles set|list|remove` and `tagmill keeper`: parts of the system, each with a login and rights of its own."""
+"""`tagmill roles set|list|remove` and `tagmill keeper`: parts of the system, each with a login of its own."""
 
 from __future__ import annotations
 
