@@ -108,6 +108,7 @@ class _Place:
     schema: str
     owner: str
     server: int
+    kept: bool
 
     def role(self, part: str) -> str:
         if part not in PARTS:
@@ -125,7 +126,8 @@ class _Place:
         yield SQL("GRANT USAGE ON SCHEMA {} TO {}").format(schema, role)
         yield SQL("REVOKE CREATE ON SCHEMA {} FROM PUBLIC").format(schema)
         if part == KEEPER:  # what a superuser may besides is not inherited
-            yield SQL("GRANT {} TO {} WITH INHERIT TRUE, SET FALSE").format(Identifier(self.owner), role)
+            if not self.kept:  # an owner that is no superuser could not say it again
+                yield SQL("GRANT {} TO {} WITH INHERIT TRUE, SET FALSE").format(Identifier(self.owner), role)
             return
         if part in grants.TEMPORARY:
             yield SQL("GRANT TEMPORARY ON DATABASE {} TO {}").format(database, role)
@@ -147,11 +149,13 @@ def _place(connection: sa.Connection) -> _Place:
 
 
 _HERE = sa.text(
-    """
-    SELECT current_database(), current_schema(),
-           coalesce((SELECT tableowner FROM pg_tables WHERE schemaname = current_schema() AND tablename = 'products'),
-                    current_user),
-           current_setting('server_version_num')::int
+    f"""
+    SELECT current_database(), current_schema(), o.name, current_setting('server_version_num')::int,
+           EXISTS (SELECT FROM pg_auth_members m JOIN pg_roles owner ON owner.oid = m.roleid
+                   JOIN pg_roles member ON member.oid = m.member
+                   WHERE owner.rolname = o.name AND member.rolname = current_database() || '_{KEEPER}')
+    FROM (SELECT coalesce((SELECT tableowner FROM pg_tables WHERE schemaname = current_schema()
+                           AND tablename = 'products'), current_user) AS name) o
     """
 )
 

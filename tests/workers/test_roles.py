@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient
 from psycopg2.errors import InsufficientPrivilege
 
 from catalog import events, grants, migrate, parts, rates, webhooks
-from catalog.errors import RoleRefused
+from catalog.errors import RoleRefused, RoleRightsMissing
 from catalog.outcomes import ItemKey, Quarantined, Stored
 from catalog.search import vector_indexes
 from catalog.tables import Base
@@ -167,6 +167,10 @@ def test_a_trainer_learns_from_the_catalog_and_publishes_a_candidate(
         "INSERT INTO overrides SELECT id, 'Shirt', true, 'anna' FROM products WHERE sku = 'SKU-0'",
     )
     trainer = as_part("trainer")
+    trainer.ledger.sweep()
+    trainer.ledger.publishable(10)
+    trainer.ledger.forget_published(datetime.now(UTC))
+    trainer.ledger.end_jobs()
     assert len(from_catalog.export(trainer, None, tmp_path).read_text().splitlines()) == 2
 
     def train(_: due.Turn) -> tuple[str, dict[str, bool]]:
@@ -314,6 +318,38 @@ def test_a_role_that_tagmill_did_not_make_is_left_alone(engine: sa.Engine) -> No
         with pytest.raises(RoleRefused, match="no part of the system"):
             parts.set_password(connection, "boss", "sesame")
     execute(engine, f'DROP ROLE "{engine.url.database}_web"')
+
+
+def test_an_owner_without_a_superusers_rights_gives_roles_too(server: sa.Engine) -> None:
+    """As where Postgres is rented; the keeper's is made by an administrator."""
+    owner, database = f"owner_{uuid4().hex[:12]}", f"owned_{uuid4().hex[:12]}"
+    with server.connect() as connection:
+        connection.exec_driver_sql(f"CREATE ROLE {owner} LOGIN CREATEROLE PASSWORD 'secret'")
+        connection.exec_driver_sql(f"CREATE DATABASE {database} OWNER {owner}")
+    admin = sa.create_engine(server.url.set(database=database), poolclass=sa.NullPool)
+    execute(admin, "CREATE EXTENSION vector")
+    engine = sa.create_engine(admin.url.set(username=owner, password="secret"), poolclass=sa.NullPool)
+    migrate.upgrade(engine)
+    with engine.begin() as connection:
+        for part in grants.PARTS:
+            parts.set_password(connection, part, "sesame")
+    with pytest.raises(RoleRightsMissing, match="tagmill roles set keeper"), engine.begin() as connection:
+        parts.set_password(connection, "keeper", "sesame")
+    with engine.connect() as connection:
+        statements = parts.script(connection, "keeper", "sesame")
+    with admin.begin() as connection:
+        for statement in statements:
+            connection.exec_driver_sql(statement)
+    migrate.downgrade(engine, "0004")
+    migrate.upgrade(engine)
+    for part in ("worker", "keeper"):
+        url = admin.url.set(username=f"{database}_{part}", password="sesame")
+        assert rows(sa.create_engine(url, poolclass=sa.NullPool), "SELECT state FROM work_items") == []
+    with server.connect() as connection:
+        connection.exec_driver_sql(f"DROP DATABASE {database} WITH (FORCE)")
+        for part in parts.PARTS:
+            connection.exec_driver_sql(f"DROP ROLE {database}_{part}")
+        connection.exec_driver_sql(f"DROP ROLE {owner}")
 
 
 def test_a_role_that_is_removed_is_gone(as_part: As, engine: sa.Engine) -> None:

@@ -122,7 +122,10 @@ def test_without_redis_nobody_is_logged_in_and_keys_open_all_the_same(visit: Vis
     visitor.post("/login", data={"key": secret})
     visitor.app.state.web.sessions._redis = Redis.from_url("redis://127.0.0.1:1/0")  # type: ignore[attr-defined]
     assert visitor.get("/photos/1").status_code == 503
-    assert visitor.get("/healthz", headers={"cookie": ""}).status_code == 200
+    visitor.cookies.clear()
+    refused = visitor.post("/login", data={"key": secret})
+    assert (refused.status_code, COOKIE in refused.headers.get("set-cookie", "")) == (503, False)
+    assert visitor.get("/healthz").status_code == 200
     presented = {"authorization": f"Bearer {secret}"}
     assert visitor.get("/photos/1", headers=presented).status_code == 404
 
