@@ -101,6 +101,13 @@ MUTATIONS: tuple[Mutation, ...] = (
         f"{_DOORS}::test_bodies_end_at_their_cap_whether_or_not_they_say_their_length",
     ),
     Mutation(
+        "a form of four megabytes",
+        "workers/web/bodies.py",
+        "return PAGE if _kind(request)",
+        "return PLAIN if _kind(request)",
+        f"{_DOORS}::test_a_form_is_no_larger_than_a_page_sends",
+    ),
+    Mutation(
         "all uploads are one key's",
         "workers/web/bodies.py",
         "self._uploads[caller.name] >= UPLOADS // 2",

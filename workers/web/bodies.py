@@ -17,6 +17,7 @@ from workers.web.problems import respond
 STRANGER = 16 * 1024  # a log-in
 PLAIN = 4_000_000
 FORM = 64 * 1024  # what is in an upload besides the photo
+PAGE = 256 * 1024  # what a form of a page sends: it is taken apart by Python, a byte at a time
 SECONDS = 60.0
 UPLOADS = 8
 """At once: each may take as many bytes as a photo may have, and a thread that waits to decode it. Of one key half."""
@@ -67,12 +68,18 @@ class Bodies:
     def _most(self, request: Request) -> int:
         if request.scope["caller"] is None:
             return STRANGER
-        return self._photo + FORM if is_upload(request) else PLAIN
+        if is_upload(request):
+            return self._photo + FORM
+        return PAGE if _kind(request).startswith("application/x-www-form-urlencoded") else PLAIN
 
 
 def is_upload(request: Request) -> bool:
     """Whether a file is sent, from what is said of the body."""
-    return request.headers.get("content-type", "").lower().startswith("multipart/")
+    return _kind(request).startswith("multipart/")
+
+
+def _kind(request: Request) -> str:
+    return request.headers.get("content-type", "").lower()
 
 
 def _bounded(receive: Receive, most: int) -> Receive:

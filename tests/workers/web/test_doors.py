@@ -270,6 +270,17 @@ def test_bodies_end_at_their_cap_whether_or_not_they_say_their_length(visit: Vis
     assert stranger.post("/login", content=b"key=x", headers=FORM).status_code == 401
 
 
+def test_a_form_is_no_larger_than_a_page_sends(visitor: TestClient) -> None:
+    """Four megabytes of separators would keep everybody waiting for seconds."""
+    assert visitor.post("/review", content=b"&" * (bodies.PAGE + 1), headers=FORM).status_code == 413
+    assert visitor.post("/review", content=b"&" * bodies.PAGE, headers=FORM).status_code == 422
+    for many in (b"a=1&" * 2000, b"a" * bodies.PAGE, b"a%41=" * 2000):
+        assert visitor.post("/review", content=many, headers=FORM).status_code in (400, 422)
+    deep = b"[" * 200_000
+    json = {"content-type": "application/json"}
+    assert visitor.post("/api/v1/decisions", content=deep, headers=json).status_code in (400, 422)
+
+
 def test_every_answer_has_headers_that_let_nothing_foreign_run(visitor: TestClient) -> None:
     for path in ("/api/v1/models", "/nothing", "/static/layout.css", "/healthz"):
         headers = visitor.get(path, headers=PAGE).headers
