@@ -187,8 +187,8 @@ class NoAnswer(CatalogError):
     """Look at the other side: it could not be reached or did not answer in time, as the sentence says."""
 
 
-class ReaderRefused(CatalogError):
-    """Do as the sentence says, or name another role: `tagmill readers list` shows those that Tagmill made."""
+class RoleRefused(CatalogError):
+    """Do as the sentence says, or name another role; `tagmill readers list` and `tagmill roles list` show ours."""
 
 
 class RoleRightsMissing(CatalogError):

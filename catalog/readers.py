@@ -15,7 +15,7 @@ from psycopg2.extensions import encrypt_password
 from psycopg2.sql import SQL, Composable, Identifier, Literal
 
 from catalog import roles
-from catalog.errors import ReaderRefused, RoleRightsMissing
+from catalog.errors import RoleRefused, RoleRightsMissing
 from catalog.locks import hold_schema
 
 VIEWS = (
@@ -52,7 +52,7 @@ class Reader:
 def add(connection: sa.Connection, name: str, password: str, timeout_seconds: int) -> bool:
     """Make a reader, or give one that is there this password and timeout; True where it is new.
 
-    Raises ReaderRefused, RoleRightsMissing.
+    Raises RoleRefused, RoleRightsMissing.
     """
     hold_schema(connection)
     statements = script(connection, name, password, timeout_seconds)
@@ -64,13 +64,13 @@ def add(connection: sa.Connection, name: str, password: str, timeout_seconds: in
 def remove(engine: sa.Engine, name: str) -> None:
     """Shut a reader out, which is committed, then end its sessions and drop it.
 
-    What it owned belongs to the database's user from then on. Raises ReaderRefused, RoleRightsMissing.
+    What it owned belongs to the database's user from then on. Raises RoleRefused, RoleRightsMissing.
     """
     roles.check_name(name)
     with engine.begin() as connection:
         place = _place(connection)
         if not roles.is_marked(connection, name, place.mark):
-            raise ReaderRefused(f"there is no reader {name!r} of this database; see `tagmill readers list`")
+            raise RoleRefused(f"there is no reader {name!r} of this database; see `tagmill readers list`")
         grantors = connection.scalars(_GRANTORS, {"name": name, "group": place.group}).all()
         shut = [roles.text(connection, statement) for statement in place.shut(name, grantors)]
         drop = [roles.text(connection, statement) for statement in roles.dropped(name)]
@@ -78,7 +78,7 @@ def remove(engine: sa.Engine, name: str) -> None:
     try:
         with engine.begin() as connection:
             roles.run(connection, drop, "; ".join(drop))
-    except (ReaderRefused, RoleRightsMissing) as error:
+    except (RoleRefused, RoleRightsMissing) as error:
         raise type(error)(
             f"{name!r} can log in no more and may not read the views, but its role is left: {error}"
         ) from None
@@ -92,11 +92,11 @@ def every(connection: sa.Connection) -> list[Reader]:
 def script(connection: sa.Connection, name: str, password: str, timeout_seconds: int) -> list[str]:
     """The statements that make a reader, for whoever may make roles; the password is in them as a hash only.
 
-    Raises ReaderRefused.
+    Raises RoleRefused.
     """
     place, role = _place(connection), Identifier(name)
     if name == place.group:
-        raise ReaderRefused(f"{name!r} is what the group of all readers is called; choose another name")
+        raise RoleRefused(f"{name!r} is what the group of all readers is called; choose another name")
     roles.check(connection, name, place.mark)
     roles.check(connection, place.group, place.group_mark)
     hashed = encrypt_password(password, name, scope=roles.driver(connection), algorithm="scram-sha-256")

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from psycopg2.errors import DependentObjectsStillExist, InsufficientPrivilege
 from psycopg2.sql import SQL, Composable, Identifier, Literal
 
-from catalog.errors import ReaderRefused, RoleRightsMissing
+from catalog.errors import RoleRefused, RoleRightsMissing
 from models.errors import first_line
 
 SESSION_END_MS = 5000
@@ -18,23 +18,23 @@ LONGEST_NAME = 63  # bytes; Postgres would cut the rest off without an error
 
 
 def check(connection: sa.Connection, name: str, mark: str) -> None:
-    """Raises ReaderRefused where no role may be called so, or one is that does not bear the mark."""
+    """Raises RoleRefused where no role may be called so, or one is that does not bear the mark."""
     check_name(name)
     if exists(connection, name) and not is_marked(connection, name, mark):
-        raise ReaderRefused(
+        raise RoleRefused(
             f"there is a role {name!r} that Tagmill did not make for this database, so it is left alone; "
             "choose another name, or have an administrator rename it"
         )
 
 
 def check_name(name: str) -> None:
-    """Raises ReaderRefused where no role may be called so."""
+    """Raises RoleRefused where no role may be called so."""
     try:
         size = len(name.encode())
     except UnicodeEncodeError:  # bytes of a command line that are no UTF-8
         size = 0
     if not 0 < size <= LONGEST_NAME or "\0" in name or name.startswith("pg_") or name in ("public", "none"):
-        raise ReaderRefused(
+        raise RoleRefused(
             f"{name!r} cannot be a role's name: take 1 to {LONGEST_NAME} bytes of UTF-8 that do not begin with pg_"
         )
 
@@ -78,7 +78,7 @@ def driver(connection: sa.Connection) -> psycopg2.extensions.connection:
 def run(connection: sa.Connection, statements: Iterable[str], remedy: str) -> None:
     """Execute statements about roles; `remedy` is what an administrator may run instead.
 
-    Raises RoleRightsMissing, and ReaderRefused for all else: the driver's own error would show a password's hash.
+    Raises RoleRightsMissing, and RoleRefused for all else: the driver's own error would show a password's hash.
     """
     try:
         for statement in statements:  # told of no parameters, the driver lets a % in a name be
@@ -91,10 +91,8 @@ def run(connection: sa.Connection, statements: Iterable[str], remedy: str) -> No
                 f"or run this SQL: {remedy}"
             ) from None
         if isinstance(error.orig, DependentObjectsStillExist):
-            raise ReaderRefused(
-                f"{reason}: it was given something of its own; take that away first"
-            ) from None
-        raise ReaderRefused(f"Postgres refused it: {reason}") from None
+            raise RoleRefused(f"{reason}: it was given something of its own; take that away first") from None
+        raise RoleRefused(f"Postgres refused it: {reason}") from None
 
 
 _MARKED = sa.text(

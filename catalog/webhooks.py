@@ -108,6 +108,11 @@ def retry(connection: sa.Connection, webhook_id: int) -> int:
     return connection.execute(_RETRY, {"webhook_id": webhook_id}).rowcount
 
 
+def may_tell(connection: sa.Connection) -> bool:
+    """Whether this process's role may read what requests are signed with; else the keeper sends them."""
+    return bool(connection.scalar(_MAY_TELL))
+
+
 def take_due(
     connection: sa.Connection, limit: int = 1, *, busy: Collection[int] = (), of: int | None = None
 ) -> list[Delivery]:
@@ -140,6 +145,8 @@ def prune(connection: sa.Connection) -> int:
 def _once(values: Sequence[str]) -> list[str]:
     return [str(value) for value in dict.fromkeys(values)]
 
+
+_MAY_TELL = sa.text("SELECT has_column_privilege('webhooks', 'secret', 'SELECT')")
 
 _COLUMNS = (Row.id, Row.url, Row.secret, Row.events, Row.labels, Row.created_at)
 

@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from alembic import context
 
 from catalog.locks import hold_schema
+from catalog.parts import grant_all
 from catalog.readers import grant_views
 from catalog.tables import Base
 
@@ -21,6 +22,7 @@ def migrate(connection: sa.Connection) -> None:
         # The revision is read under the lock: whoever waited sees what the first migrator did.
         context.run_migrations()
         grant_views(connection)
+        grant_all(connection)
 
 
 migrate(context.config.attributes["connection"])

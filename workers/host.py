@@ -21,10 +21,11 @@ from celery.signals import (
 
 from catalog import holds
 from catalog.ledger import LANES
-from catalog.search import indexing, vector_indexes
+from catalog.search import indexing
 from models.errors import first_line
-from workers import due, metrics, refusing, tracing
+from workers import due, keeping, metrics, refusing, scraped, tracing
 from workers.celery_app import NIGHT, READ, RETRAIN, CeleryQueue, app, lane_queue, publisher
+from workers.embedded.errors import ServiceError
 from workers.logs import configure_logs
 from workers.nights import NIGHTS
 from workers.periodic import Periodic
@@ -39,12 +40,10 @@ log = structlog.get_logger()
 
 DRAIN = "TAGMILL_DRAIN"  # set by `tagmill worker --drain` for its own process
 DRAIN_POLL_SECONDS = 1.0
-DELIVERY_SECONDS, PRUNE_SECONDS = 2.0, 3600.0
 LAST_WORDS_SECONDS = 15.0  # in which a host that is drained tells webhooks of it
 TRAINER = "TAGMILL_TRAINER"  # set by `tagmill trainer` for its own process
 TAKE_UP_SECONDS = 300.0
 READ_SECONDS, READ_EXPIRES = 10.0, 60.0  # texts for search: asked for, and the message's life
-INDEX_SECONDS = 300.0
 REFUSED_SECONDS = 1.0
 
 _pulses: list[Pulse] = []
@@ -70,8 +69,7 @@ def _start(sender: Any, **_: Any) -> None:
     dispatcher = Dispatcher(runtime.engine, config.inside_hosts)
     _threads.append(Periodic("sweep", config.sweep_seconds, lambda: sweep(ledger, way_out)))
     _threads.append(Periodic("refused messages", REFUSED_SECONDS, lambda: refusing.write(runtime.engine)))
-    _threads.append(Periodic("webhooks", DELIVERY_SECONDS, dispatcher.look))
-    _threads.append(Periodic("prune", PRUNE_SECONDS, dispatcher.prune))
+    _threads.extend(keeping.duties(runtime, dispatcher))
     _threads.append(Periodic("watch", config.stall_seconds / 10, _watchdog(sender).look))
     if os.environ.get(DRAIN):
         _threads.append(
@@ -79,7 +77,6 @@ def _start(sender: Any, **_: Any) -> None:
         )
     if not os.environ.get(TRAINER):
         _threads.append(Periodic("texts", READ_SECONDS, lambda: _read_texts(runtime)))
-        _threads.append(Periodic("vector indexes", INDEX_SECONDS, lambda: _index_vectors(runtime)))
     take_up = _take_up_trainings if os.environ.get(TRAINER) else _take_up_nights
     _threads.append(Periodic("take up", TAKE_UP_SECONDS, lambda: take_up(runtime)))
     for thread in _threads:
@@ -100,8 +97,8 @@ def _refuse(message: Any, exc: Any = None, name: str | None = None, **_: Any) ->
 
 def _serve_metrics(address: str, port: int) -> None:
     try:
-        metrics.serve(address, port)
-    except OSError as error:  # such as another host's: work goes on all the same
+        scraped.serve(address, port, metrics.registry(), settings().metrics_basic_auth)
+    except (OSError, ServiceError) as error:  # such as another host's port: work goes on all the same
         log.warning("no metrics are served", address=address, port=port, error=str(error))
 
 
@@ -143,12 +140,6 @@ def _read_texts(runtime: Runtime) -> None:
         waiting = indexing.is_waiting(connection)
     if waiting:
         app.send_task(READ, expires=READ_EXPIRES)
-
-
-def _index_vectors(runtime: Runtime) -> None:
-    """Postgres does the work; this thread waits for it."""
-    for made in vector_indexes.keep(runtime.engine):
-        log.info("vectors indexed", index=made.name, width=made.width)
 
 
 def _stop_when_drained(runtime: Runtime, dispatcher: Dispatcher) -> None:

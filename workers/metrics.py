@@ -38,7 +38,7 @@ if os.environ.get(OF_HOST) != str(os.getppid()):
 
     atexit.register(_clear_up, os.getpid())
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, start_http_server  # noqa: E402
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric  # noqa: E402
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead  # noqa: E402
 
 from catalog.outcomes import Outcome, Stored  # noqa: E402
@@ -130,8 +130,3 @@ def registry() -> CollectorRegistry:
     made = CollectorRegistry()
     OfProcesses(made)  # type: ignore[no-untyped-call]
     return made
-
-
-def serve(address: str, port: int) -> None:
-    """Answer Prometheus at http://address:port/metrics, in a thread. Raises OSError where the port is taken."""
-    start_http_server(port, address, registry())

@@ -106,6 +106,10 @@ class Settings(BaseSettings):
     )
     metrics_address: str = Field("127.0.0.1", description="0.0.0.0 lets other machines ask")
 
+    metrics_basic_auth: SecretStr | None = Field(
+        None, description="user:password that Prometheus must send; needed beyond the loopback address"
+    )
+
     webhook_hosts: str = Field(
         "", description="hosts within one's own network that webhooks may lead to, separated by commas"
     )
@@ -120,6 +124,9 @@ class Settings(BaseSettings):
         None, description="http://host:port of an OpenTelemetry collector that is told of traces"
     )
 
+    role_passwords: SecretStr | None = Field(
+        None, description="PART:PASSWORD, separated by commas: roles that `tagmill migrate` makes"
+    )
     api_keys: SecretStr | None = Field(
         None, description="who may use the API and the pages: NAME:ROLE:SHA256, separated by commas"
     )
@@ -156,6 +163,9 @@ class Settings(BaseSettings):
 
     @field_validator(
         "api_keys",
+        "role_passwords",
+        "metrics_basic_auth",
+        "flower_basic_auth",
         "otel_endpoint",
         "text_model",
         "retrain_recipe",
@@ -199,6 +209,31 @@ class Settings(BaseSettings):
                 raise ValueError("there is no key in it; leave it unset where none is meant")
         return value
 
+    @field_validator("metrics_basic_auth", "flower_basic_auth")
+    @classmethod
+    def _is_user_and_password(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not all(value.get_secret_value().partition(":")[::2]):
+            raise ValueError("must be user:password")
+        return value
+
+    @field_validator("role_passwords")
+    @classmethod
+    def _are_parts(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            from catalog.parts import PARTS
+
+            for part, password in _pairs(value).items():
+                if part not in PARTS or not password:
+                    raise ValueError(
+                        f"must be PART:PASSWORD, separated by commas; parts are {', '.join(PARTS)}"
+                    )
+        return value
+
+    @property
+    def passwords_of_parts(self) -> dict[str, str]:
+        """Of `role_passwords`."""
+        return _pairs(self.role_passwords) if self.role_passwords else {}
+
     @property
     def schedules(self) -> dict[str, str]:
         """What is due at set times, and when, as cron writes it."""
@@ -234,6 +269,11 @@ class Settings(BaseSettings):
 def _split(written: str) -> list[str]:
     """What is separated by commas."""
     return [part for part in written.split(",") if part.strip()]
+
+
+def _pairs(value: SecretStr) -> dict[str, str]:
+    entries = (one.strip().partition(":") for one in value.get_secret_value().split(",") if one.strip())
+    return {name: secret for name, _, secret in entries}
 
 
 @cache

@@ -56,12 +56,15 @@ def keep(engine: sa.Engine, on_begin: Callable[[Wanted], None] = lambda _: None)
     """Make what is missing, drop what is of no more use; returns what was made.
 
     Readers and writers go on meanwhile. Where another process is at it, nothing is done. An index of a version that
-    was retired stays as long as its vectors: the way back.
+    was retired stays as long as its vectors: the way back. A role without the rights of the tables' owner leaves it all
+    to the keeper.
     """
     with locks.indexing(engine) as lock:
         if lock is None:
             return []
         connection = lock.connection.execution_options(isolation_level="AUTOCOMMIT")
+        if not connection.scalar(_MAY_INDEX):
+            return []
         there = {row.name: row.valid for row in connection.execute(_THERE) if _NAME.fullmatch(row.name)}
         useful = set(connection.scalars(_USEFUL))
         for name, valid in there.items():
@@ -87,6 +90,8 @@ def _wanted(connection: sa.Connection) -> list[Wanted]:
         *(Wanted("product_texts", "model", row.model, row.width, row.rows) for row in texts),
     ]
 
+
+_MAY_INDEX = sa.text("SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = 'embeddings'::regclass")
 
 _THERE = sa.text(
     """

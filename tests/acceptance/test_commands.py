@@ -200,6 +200,7 @@ def test_flower_answers_and_needs_a_password_beyond_this_machine(system: System)
         [*TAGMILL, "flower", "--address", "0.0.0.0"],
         env=system.environment,
         capture_output=True,
+        timeout=60,
         text=True,
         check=False,
     )

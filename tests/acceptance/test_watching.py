@@ -92,10 +92,11 @@ def test_flower_names_chunks_by_job_and_photos_and_tells_no_secret(system: Syste
             value = system.environment[f"TAGMILL_{name}"]
             secret = value.rpartition("@")[0].rpartition(":")[2] or value
             assert secret not in "".join(pages)
-        with pytest.raises(urllib.error.HTTPError) as refused:
-            flower.ask("/api/tasks", "watch:wrong")
-        assert refused.value.code == 401
-        refused.value.close()
+        for path in ("/api/tasks", "/tasks", "/metrics", "/broker"):
+            with pytest.raises(urllib.error.HTTPError) as refused:
+                flower.ask(path, "watch:wrong")
+            assert refused.value.code == 401, path
+            refused.value.close()
 
 
 def test_one_trace_leads_from_an_ingest_to_its_rows(

@@ -11,14 +11,22 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
+from catalog.parts import PARTS
+
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docker-compose.yml").read_text()
 COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 SECRETS = (
     *("POSTGRES_PASSWORD", "REDIS_PASSWORD", "MESSAGE_KEY", "S3_ACCESS_KEY", "S3_SECRET_KEY"),
-    *("FLOWER_BASIC_AUTH", "GRAFANA_PASSWORD", "API_KEYS"),
+    *("FLOWER_BASIC_AUTH", "GRAFANA_PASSWORD", "METRICS_PASSWORD", "API_KEYS"),
+    *(f"POSTGRES_{part.upper()}_PASSWORD" for part in PARTS),
 )
+ONCE = ("migrate", "ingest")
+ROLES = {
+    **{name: name for name in ("ingest", "worker", "trainer", "web", "exporter", "keeper")},
+    "worker-gpu": "worker",
+}
 DATA_SERVICES = ("postgres", "redis", "minio", "rustfs")
 
 
@@ -33,16 +41,17 @@ def test_fits_the_compose_specification() -> None:
 def test_has_every_part() -> None:
     assert set(SERVICES) == {
         *(*DATA_SERVICES, "migrate", "worker", "worker-gpu", "trainer", "beat", "flower", "web"),
-        *("exporter", "prometheus", "grafana"),
+        *("ingest", "keeper", "exporter", "prometheus", "grafana"),
     }
 
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_every_service_restarts(name: str) -> None:
-    assert SERVICES[name]["restart"] in ("unless-stopped", "on-failure:5")
+    wanted = {"migrate": "on-failure:5", "ingest": "no"}.get(name, "unless-stopped")
+    assert SERVICES[name]["restart"] == wanted
 
 
-@pytest.mark.parametrize("name", sorted(set(SERVICES) - {"migrate"}))
+@pytest.mark.parametrize("name", sorted(set(SERVICES) - {*ONCE}))
 def test_every_lasting_service_has_a_health_check(name: str) -> None:
     check = SERVICES[name]["healthcheck"]
     assert check["test"][0] in ("CMD", "CMD-SHELL")
@@ -60,9 +69,47 @@ def test_no_password_is_written_down() -> None:
     for name, service in SERVICES.items():
         for key, value in service.get("environment", {}).items():
             if re.search(r"PASSWORD|SECRET|ACCESS_KEY|ROOT_USER|AUTH$", key):
-                assert str(value).startswith("${"), f"{name}: {key}"
+                for one in str(value).split(", "):
+                    assert re.fullmatch(r"([a-z]+:)?\$\{\w+:\?[^}]*\}|none", one), f"{name}: {key}"
     for url in re.findall(r"\w+://[^\s]*@", TEXT):
-        assert "${" in url, url
+        assert "${" in url or url.endswith("//nobody@"), url
+
+
+def test_each_service_asks_the_database_as_its_own_role_or_as_nobody() -> None:
+    made = dict(re.findall(r"(\w+):\$\{(\w+)", SERVICES["migrate"]["environment"]["TAGMILL_ROLE_PASSWORDS"]))
+    assert {*made} == {*PARTS}
+    for name, service in SERVICES.items():
+        url = service.get("environment", {}).get("TAGMILL_DATABASE_URL")
+        if name in ROLES:
+            role = ROLES[name]
+            assert f"//tagmill_{role}:${{{made[role]}:?" in url
+        elif name in ("beat", "flower"):
+            assert url == "postgresql+psycopg2://nobody@postgres:5432/tagmill"
+        elif url is not None:
+            assert (name, "//tagmill:${POSTGRES_PASSWORD:?" in url) == ("migrate", True)
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_containers_can_write_to_volumes_and_memory_only_and_gain_no_rights(name: str) -> None:
+    service = SERVICES[name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert "cap_add" not in service
+
+
+def test_whoever_asks_for_metrics_or_sends_to_the_queue_has_credentials() -> None:
+    environment = SERVICES["worker"]["environment"]
+    for name in (*ROLES, "beat", "flower"):
+        asked = SERVICES[name]["environment"]
+        assert asked["TAGMILL_REDIS_URL"].startswith("redis://tagmill:${REDIS_PASSWORD:?")
+        assert asked["TAGMILL_METRICS_BASIC_AUTH"] == environment["TAGMILL_METRICS_BASIC_AUTH"]
+    told = " ".join(SERVICES["prometheus"]["entrypoint"])
+    scrapes = yaml.safe_load((ROOT / "docs/monitoring/prometheus.yml").read_text())["scrape_configs"]
+    for scrape in scrapes:
+        assert scrape["basic_auth"]["username"] == "tagmill"
+        assert f'"$$METRICS_PASSWORD" > {scrape["basic_auth"]["password_file"]}' in told
+    assert "ports" not in SERVICES["prometheus"]
 
 
 def test_ports_are_open_on_loopback_only() -> None:
@@ -107,7 +154,7 @@ def test_the_trainer_keeps_its_runs_and_hears_of_the_times() -> None:
 
 def test_redis_keeps_its_messages() -> None:
     command = " ".join(SERVICES["redis"]["command"])
-    for setting in ("--appendonly yes", "--maxmemory-policy noeviction", "requirepass"):
+    for setting in ("--appendonly yes", "--maxmemory-policy noeviction", "user default off"):
         assert setting in command
 
 

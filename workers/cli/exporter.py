@@ -23,13 +23,15 @@ def exporter(
 ) -> None:
     """Tell Prometheus how services, queue, leases, failures and jobs stand. One runs for all worker hosts.
 
-    Workers tell of themselves where TAGMILL_METRICS_PORT is set (docs/monitoring.md).
+    Workers tell of themselves where TAGMILL_METRICS_PORT is set (docs/monitoring.md). Beyond the loopback address it
+    needs TAGMILL_METRICS_BASIC_AUTH=user:password.
 
     Example: tagmill exporter --once
     """
     # Here, since a worker's processes must set up how they count before this library is first loaded.
-    from prometheus_client import generate_latest, start_http_server
+    from prometheus_client import generate_latest
 
+    from workers import scraped
     from workers.celery_app import CeleryQueue, app
     from workers.exporter import registry
 
@@ -39,7 +41,7 @@ def exporter(
         print(generate_latest(found).decode(), end="")
         return
     try:
-        _, thread = start_http_server(port, address, found)
+        thread = scraped.serve(address, port, found, runtime.settings.metrics_basic_auth)
     except OSError as error:
         raise ServiceError(
             f"cannot listen on {address}:{port}: {error.strerror}; choose another --port"

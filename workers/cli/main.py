@@ -9,6 +9,7 @@ from typing import Annotated
 
 import structlog
 import typer
+from psycopg2.errors import InsufficientPrivilege
 from pydantic import ValidationError
 from rich.markup import escape
 from sqlalchemy.exc import OperationalError, ProgrammingError
@@ -33,6 +34,7 @@ from workers.cli import (
     readers,
     recommend,
     review,
+    roles,
     schedule,
     search,
     serve,
@@ -64,7 +66,7 @@ app = typer.Typer(
 for module in (
     *(services, ingest, worker, status, top, jobs, failures, plan, schedule, doctor, models),
     *(search, duplicates, shoppers, recommend, label, review, why, thresholds, taxonomy),
-    *(train, evaluate, trainer, export, readers, webhooks, backup, orphans, exporter, serve, demo),
+    *(train, evaluate, trainer, export, readers, roles, webhooks, backup, orphans, exporter, serve, demo),
 ):
     module.register(app)
 
@@ -99,6 +101,10 @@ def main() -> None:
         _fail(_about_postgres(first_line(error.orig or error)), code=OUTAGE)
     except ProgrammingError as error:
         reason = first_line(error.orig or error)
+        if isinstance(error.orig, InsufficientPrivilege):
+            _fail(
+                f"the role of TAGMILL_DATABASE_URL may not do this ({reason}): use the owner's (docs/operations.md)"
+            )
         _fail(f"the database is not at this release's schema ({reason}). Run `tagmill migrate`.")
 
 

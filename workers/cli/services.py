@@ -96,8 +96,12 @@ def flower(
         raise typer.BadParameter(
             "set TAGMILL_FLOWER_BASIC_AUTH=user:password to open Flower beyond this machine"
         )
+    from flower.views.monitor import Metrics
+    from tornado.web import authenticated
+
     from workers.celery_app import app
 
+    Metrics.get = authenticated(Metrics.get)  # which Flower shows to everybody: names of hosts and tasks
     if secret is not None:  # through the environment: arguments are visible to every user of the machine
         os.environ["FLOWER_BASIC_AUTH"] = secret.get_secret_value()
     out.print(f"Flower on http://{address}:{port}")

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from workers.web.keys import LOCAL, Caller
 from workers.web.problems import respond
 
 STRANGER = 16 * 1024  # a log-in
 PLAIN = 4_000_000
 FORM = 64 * 1024  # what is in an upload besides the photo
+PAGE = 256 * 1024  # what a form of a page sends: it is taken apart by Python, a byte at a time
 SECONDS = 60.0
 UPLOADS = 8
-"""At once: each may take as many bytes as a photo may have, and a thread that waits to decode it."""
+"""At once: each may take as many bytes as a photo may have, and a thread that waits to decode it. Of one key half."""
 
 
 class Bodies:
@@ -25,7 +29,7 @@ class Bodies:
     def __init__(self, app: ASGIApp, photo: int) -> None:
         self._app = app
         self._photo = photo
-        self._uploads = 0
+        self._uploads = Counter[str]()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -39,26 +43,43 @@ class Bodies:
                 scope, receive, send
             )
             return
-        upload = is_upload(request)
-        if upload and self._uploads >= UPLOADS:
-            told = "too many photos are being sent just now; try again soon"
-            await respond(request, 503, told, headers={"retry-after": "2"})(scope, receive, send)
+        upload, caller = is_upload(request), request.scope["caller"]
+        if upload and (refusal := self._full(request, caller)):
+            await refusal(scope, receive, send)
             return
-        self._uploads += upload
+        name = caller.name if caller else ""
+        self._uploads[name] += upload
         try:
             await self._app(scope, _bounded(receive, most), send)
         finally:
-            self._uploads -= upload
+            self._uploads[name] -= upload
+            self._uploads += Counter()  # those that have none are forgotten
+
+    def _full(self, request: Request, caller: Caller | None) -> Response | None:
+        told, headers = "photos are being sent just now; try again soon", {"retry-after": "2"}
+        if self._uploads.total() >= UPLOADS:
+            return respond(request, 503, f"too many {told}", headers=headers)
+        if caller not in (None, LOCAL) and self._uploads[caller.name] >= UPLOADS // 2:
+            return respond(
+                request, 429, f"with this key, as many as it may send at once: {told}", headers=headers
+            )
+        return None
 
     def _most(self, request: Request) -> int:
         if request.scope["caller"] is None:
             return STRANGER
-        return self._photo + FORM if is_upload(request) else PLAIN
+        if is_upload(request):
+            return self._photo + FORM
+        return PAGE if _kind(request).startswith("application/x-www-form-urlencoded") else PLAIN
 
 
 def is_upload(request: Request) -> bool:
     """Whether a file is sent, from what is said of the body."""
-    return request.headers.get("content-type", "").lower().startswith("multipart/")
+    return _kind(request).startswith("multipart/")
+
+
+def _kind(request: Request) -> str:
+    return request.headers.get("content-type", "").lower()
 
 
 def _bounded(receive: Receive, most: int) -> Receive:

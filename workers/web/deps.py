@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Annotated
 
 import anyio
@@ -39,16 +40,31 @@ async def writer(caller: Annotated[Caller, Depends(reader)]) -> Caller:
     return caller
 
 
-async def _turn(web: Annotated[Web, Depends(_web)]) -> AsyncIterator[None]:
-    """Who waits for a connection here holds no thread: else those who have one could find none to go on with."""
+@asynccontextmanager
+async def _place(of: anyio.Semaphore, status: int, told: str) -> AsyncIterator[None]:
+    """Who waits here holds no thread: else those who have a connection could find none to go on with."""
     with anyio.move_on_after(WAIT_SECONDS) as waiting:
-        await web.readers.acquire()
+        await of.acquire()
     if waiting.cancelled_caught:
-        raise HTTPException(503, "too many requests are being answered; try again soon", {"retry-after": "5"})
+        raise HTTPException(status, told, {"retry-after": "5"})
     try:
         yield
     finally:
-        web.readers.release()
+        of.release()
+
+
+async def _turn(request: Request, web: Annotated[Web, Depends(_web)]) -> AsyncIterator[None]:
+    """One key has half of the connections at most: its slow questions wait for each other, and nobody for them."""
+    caller: Caller | None = request.scope["caller"]
+    share = web.shares.get(caller.name) if caller else None
+    async with AsyncExitStack() as held:
+        if share is not None:
+            told = "this key has too many slow requests open; go on when they are answered"
+            await held.enter_async_context(_place(share, 429, told))
+        await held.enter_async_context(
+            _place(web.readers, 503, "too many requests are being answered; try again soon")
+        )
+        yield
 
 
 def _reading(

@@ -8,6 +8,7 @@ import structlog
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 from psycopg2.errors import QueryCanceled
+from redis.exceptions import RedisError
 from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException as StarletteHTTPException
@@ -40,6 +41,7 @@ def register(app: FastAPI) -> None:
     app.add_exception_handler(PhotoError, _photo)
     app.add_exception_handler(DBAPIError, _database)
     app.add_exception_handler(PoolTimeout, _busy)
+    app.add_exception_handler(RedisError, _redis)
 
 
 def _http(request: Request, error: Exception) -> Response:
@@ -91,6 +93,11 @@ def _database(request: Request, error: Exception) -> Response:
 
 def _busy(request: Request, _: Exception) -> Response:
     return respond(request, 503, "too many requests are being answered; try again soon", headers=_AWAY)
+
+
+def _redis(request: Request, error: Exception) -> Response:
+    log.error("Redis", error=str(error))
+    return respond(request, 503, "nobody can log in or out just now; try again soon", headers=_AWAY)
 
 
 def _place(error: dict[str, Any]) -> str:

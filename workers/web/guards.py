@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Sequence
+from ipaddress import ip_address, ip_network
 from urllib.parse import urlsplit
 
+from redis.exceptions import RedisError
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,6 +17,7 @@ from workers.web.bodies import is_upload
 from workers.web.health import HEALTH
 from workers.web.keys import LOCAL, Caller
 from workers.web.problems import respond
+from workers.web.sessions import COOKIE
 from workers.web.state import Web
 
 Guard = Callable[[Request, Web], Awaitable[Response | None]]
@@ -45,6 +48,14 @@ class Guards:
                     await answer(scope, receive, send)
                     return
         await self._app(scope, receive, send)
+
+
+async def framing(request: Request, _: Web) -> Response | None:
+    """A body of which two lengths are told may hide a second request from a proxy (RFC 9112, 6.1)."""
+    if "content-length" not in request.headers or "transfer-encoding" not in request.headers:
+        return None
+    told = "a request has Content-Length or Transfer-Encoding, not both"
+    return respond(request, 400, told, headers={"connection": "close"})
 
 
 async def host(request: Request, web: Web) -> Response | None:
@@ -87,7 +98,13 @@ async def cross_site(request: Request, _: Web) -> Response | None:
 
 async def who(request: Request, web: Web) -> Response | None:
     """Puts the caller into the request, if one is known; the routes ask for the role they need."""
-    request.scope["caller"] = None if request.url.path.startswith(FREE) else _caller(request, web)
+    request.scope["caller"] = None
+    if not request.url.path.startswith(FREE):
+        try:
+            request.scope["caller"] = await _caller(request, web)
+        except RedisError:
+            told = "who is logged in cannot be looked up just now; a key in the header can"
+            return respond(request, 503, told, headers={"retry-after": "5"})
     return None
 
 
@@ -96,7 +113,7 @@ async def pace(request: Request, web: Web) -> Response | None:
     if request.url.path.startswith(FREE):
         return None
     caller: Caller | None = request.scope["caller"]
-    address = request.client.host if request.client else "unknown"
+    address = _address(request)
     if request.url.path == HEALTH:  # it takes a connection, and must not wait behind what others ask
         name = f"health:{address}"
     else:
@@ -108,14 +125,26 @@ async def pace(request: Request, web: Web) -> Response | None:
     return respond(request, 429, told, headers={"retry-after": str(wait)})
 
 
-def _caller(request: Request, web: Web) -> Caller | None:
+async def _caller(request: Request, web: Web) -> Caller | None:
     if not web.keys:
         return LOCAL
     scheme, _, secret = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         key = web.keys.of(secret.strip())
         return key.caller if key else None
-    return web.sessions.caller(request)
+    if COOKIE not in request.headers.get("cookie", ""):
+        return None
+    return await run_in_threadpool(web.sessions.caller, request)
+
+
+def _address(request: Request) -> str:
+    """Of IPv6 the network: who has one address of it has them all."""
+    told = request.client.host if request.client else "unknown"
+    try:
+        address = ip_address(told)
+    except ValueError:
+        return told
+    return told if address.version == 4 else str(ip_network((told, 64), strict=False))
 
 
 def _cost(request: Request) -> float:

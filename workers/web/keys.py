@@ -66,6 +66,10 @@ class Keys:
                 found = key
         return found
 
+    @property
+    def names(self) -> list[str]:
+        return [key.caller.name for key in self._keys]
+
     def named(self, name: str) -> Key | None:
         """The key of this name."""
         return next((key for key in self._keys if key.caller.name == name), None)

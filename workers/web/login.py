@@ -37,10 +37,10 @@ def login(
 
 
 @router.post("/logout")
-def logout(web: Here) -> Response:
-    """End the session."""
+def logout(request: Request, web: Here) -> Response:
+    """End the session, also for a copy of its cookie."""
     answer = RedirectResponse("/login", 303)
-    web.sessions.end(answer)
+    web.sessions.end(request, answer)
     return answer
 
 

@@ -8,10 +8,12 @@ import threading
 from collections.abc import Callable
 
 import uvicorn
+from fastapi import FastAPI
 
 from workers.embedded.errors import ServiceError
 from workers.runtime import Runtime
 from workers.web.app import create_app
+from workers.web.connections import Connection
 
 MOST_CONNECTIONS = 500
 KEEP_ALIVE_SECONDS = 15
@@ -30,21 +32,28 @@ def listen(host: str, port: int) -> socket.socket:
         ) from None
 
 
-def run(runtime: Runtime, listening: socket.socket, on_ready: Callable[[], None]) -> None:
-    """Serve until SIGTERM or Ctrl-C; requests that are under way are ended first."""
-    app = create_app(runtime)
-    threading.Thread(target=app.state.web.warm_up, name="warm-up", daemon=True).start()
-    config = uvicorn.Config(
+def configuration(app: FastAPI, proxies: str) -> uvicorn.Config:
+    """How requests are read; `proxies` are believed when they say who asks."""
+    return uvicorn.Config(
         app,
+        http=Connection,
+        ws="none",
         log_config=None,
         access_log=False,  # ours has no queries in it
         server_header=False,
-        proxy_headers=bool(runtime.settings.web_proxies),
-        forwarded_allow_ips=runtime.settings.web_proxies,
+        proxy_headers=bool(proxies),
+        forwarded_allow_ips=proxies,
         limit_concurrency=MOST_CONNECTIONS,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=END_SECONDS,
     )
+
+
+def run(runtime: Runtime, listening: socket.socket, on_ready: Callable[[], None]) -> None:
+    """Serve until SIGTERM or Ctrl-C; requests that are under way are ended first."""
+    app = create_app(runtime)
+    threading.Thread(target=app.state.web.warm_up, name="warm-up", daemon=True).start()
+    config = configuration(app, runtime.settings.web_proxies)
     # Uvicorn raises the signal again when it has ended; to end was all that it asked for.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: None)

@@ -40,14 +40,15 @@ class Web:
         self.runtime = runtime
         self.keys = Keys.parse(config.api_keys.get_secret_value() if config.api_keys else "")
         self.hosts = frozenset(_names(config.web_hosts))
-        self.sessions = Sessions(self.keys, config)
         self.templates = Templates()
         self.readers = anyio.Semaphore(READERS)
+        self.shares = {name: anyio.Semaphore(READERS // 2) for name in self.keys.names}
         self.comparing = threading.BoundedSemaphore(COMPARISONS)
         self.pictures = Pictures(runtime.store, runtime.limits)
         self.redis = Redis.from_url(
             config.redis_url.get_secret_value(), socket_timeout=0.5, socket_connect_timeout=0.5
         )
+        self.sessions = Sessions(self.keys, config, self.redis)
         self.meaning: Meaning | None = None
         self.paces = Paces(self.redis, config.queue, config.web_rate)
 

@@ -9,9 +9,11 @@ from urllib.parse import unquote
 
 import pytest
 from fastapi.testclient import TestClient
+from redis import Redis
 
-from tests.workers.web.conftest import Visit, made_key
+from tests.workers.web.conftest import HOME, Visit, made_key
 from workers.web import bodies
+from workers.web.app import OPENAPI
 from workers.web.keys import Keys, new
 from workers.web.sessions import COOKIE
 
@@ -103,7 +105,32 @@ def test_a_session_of_a_key_that_was_replaced_opens_nothing(visit: Visit) -> Non
     assert after.get("/photos/1", headers={"cookie": f"{COOKIE}={cookie}"}).status_code == 401
 
 
-@pytest.mark.parametrize("at", [0, 1, 2])
+def test_a_copied_cookie_opens_nothing_after_the_log_out_or_another_log_in(visit: Visit) -> None:
+    secret, entry = new("anna", "write")
+    visitor = visit(api_keys=entry)
+    for way_out in ("/logout", "/login"):
+        visitor.post("/login", data={"key": secret})
+        copied = {"cookie": f"{COOKIE}={visitor.cookies[COOKIE]}"}
+        visitor.post(way_out, data={"key": secret})
+        visitor.cookies.clear()
+        assert visitor.get("/photos/1", headers=copied).status_code == 401
+
+
+def test_without_redis_nobody_is_logged_in_and_keys_open_all_the_same(visit: Visit) -> None:
+    secret, entry = new("anna", "write")
+    visitor = visit(api_keys=entry)
+    visitor.post("/login", data={"key": secret})
+    visitor.app.state.web.sessions._redis = Redis.from_url("redis://127.0.0.1:1/0")  # type: ignore[attr-defined]
+    assert visitor.get("/photos/1").status_code == 503
+    visitor.cookies.clear()
+    refused = visitor.post("/login", data={"key": secret})
+    assert (refused.status_code, COOKIE in refused.headers.get("set-cookie", "")) == (503, False)
+    assert visitor.get("/healthz").status_code == 200
+    presented = {"authorization": f"Bearer {secret}"}
+    assert visitor.get("/photos/1", headers=presented).status_code == 404
+
+
+@pytest.mark.parametrize("at", [0, 1, 2, 3])
 def test_a_cookie_that_was_altered_or_is_out_of_time_opens_nothing(visit: Visit, at: int) -> None:
     secret, entry = new("anna", "read")
     visitor = visit(api_keys=f"{entry},{new('bert', 'write')[1]}")
@@ -111,7 +138,7 @@ def test_a_cookie_that_was_altered_or_is_out_of_time_opens_nothing(visit: Visit,
     parts = visitor.cookies[COOKIE].strip('"').split("|")
     visitor.cookies.clear()
     assert visitor.get("/photos/1", headers={"cookie": f"{COOKIE}={'|'.join(parts)}"}).status_code == 404
-    parts[at] = ("bert", str(int(parts[1]) + 1), "0" * 64)[at]
+    parts[at] = ("bert", str(int(parts[1]) + 1), "A" * 22, "0" * 64)[at]
     for value in ("|".join(parts), "", "|", "anna", "anna|x|", "anna|9999999999999999|é"):
         headers = {"cookie": f"{COOKIE}={value}".encode()}
         assert visitor.get("/photos/1", headers=headers).status_code == 401
@@ -131,7 +158,16 @@ def test_over_tls_the_cookie_is_for_tls_alone(visit: Visit) -> None:
     secret, entry = new("anna", "read")
     visitor = visit(api_keys=entry)
     done = visitor.post("https://127.0.0.1/login", data={"key": secret})
-    assert "Secure" in done.headers["set-cookie"]
+    cookie = done.headers["set-cookie"]
+    assert "Secure" in cookie
+    assert cookie.startswith(f"__Host-{COOKIE}=")
+    value = cookie.partition("=")[2].partition(";")[0].strip('"')
+    for name, status in (
+        (f"__Host-{COOKIE}", 404),
+        (COOKIE, 401),
+    ):  # which http, or another host, could have set
+        headers = {"cookie": f"{name}={value}"}
+        assert visitor.get("https://127.0.0.1/photos/1", headers=headers).status_code == status
 
 
 @pytest.mark.parametrize(
@@ -175,6 +211,29 @@ def test_who_asks_too_often_waits_and_others_do_not(visit: Visit) -> None:
     assert visitor.get("/photos/1/cutout", headers=other).status_code == 429
 
 
+def test_an_ipv6_network_asks_as_one(visit: Visit) -> None:
+    app = visit(api_keys=new("one", "read")[1], web_rate="0.02").app
+    statuses = [
+        TestClient(app, base_url=HOME, client=(address, 1)).get("/api/v1/models").status_code
+        for address in (
+            "2001:db8::1",
+            "2001:db8::2",
+            "2001:db8:0:1::1",
+            "192.0.2.1",
+            "192.0.2.2",
+            "192.0.2.1",
+        )
+    ]
+    assert statuses == [401, 429, 401, 401, 401, 429]
+
+
+def test_what_the_api_is_like_is_told_to_those_who_have_a_key(visit: Visit) -> None:
+    headers, entry = made_key("one", "read")
+    visitor = visit(api_keys=entry)
+    assert visitor.get(OPENAPI).status_code == 401
+    assert visitor.get(OPENAPI, headers=headers).json()["openapi"]
+
+
 def test_to_search_by_a_photo_that_is_kept_costs_as_much_as_to_send_it(visit: Visit) -> None:
     visitor = visit(web_rate="0.5")  # five at once
     assert [visitor.get("/?photo=gone").status_code for _ in range(2)] == [422, 429]
@@ -209,6 +268,17 @@ def test_bodies_end_at_their_cap_whether_or_not_they_say_their_length(visit: Vis
         assert answer.status_code == 413
         assert "16,384 bytes" in answer.json()["detail"]
     assert stranger.post("/login", content=b"key=x", headers=FORM).status_code == 401
+
+
+def test_a_form_is_no_larger_than_a_page_sends(visitor: TestClient) -> None:
+    """Four megabytes of separators would keep everybody waiting for seconds."""
+    assert visitor.post("/review", content=b"&" * (bodies.PAGE + 1), headers=FORM).status_code == 413
+    assert visitor.post("/review", content=b"&" * bodies.PAGE, headers=FORM).status_code == 422
+    for many in (b"a=1&" * 2000, b"a" * bodies.PAGE, b"a%41=" * 2000):
+        assert visitor.post("/review", content=many, headers=FORM).status_code in (400, 422)
+    deep = b"[" * 200_000
+    json = {"content-type": "application/json"}
+    assert visitor.post("/api/v1/decisions", content=deep, headers=json).status_code in (400, 422)
 
 
 def test_every_answer_has_headers_that_let_nothing_foreign_run(visitor: TestClient) -> None:

@@ -16,10 +16,11 @@ from starlette.exceptions import HTTPException
 
 from catalog.errors import BucketMissing, CatalogError, JobInOtherState, UnknownModel
 from models.errors import Truncated
-from tests.workers.web.conftest import Visit
+from tests.workers.web.conftest import Visit, made_key
 from workers.web import bodies, deps
 from workers.web.deps import Reading
-from workers.web.keys import LOCAL
+from workers.web.keys import LOCAL, Caller
+from workers.web.state import READERS
 
 
 async def never() -> Any:
@@ -119,7 +120,34 @@ def test_who_waits_too_long_for_a_connection_is_told(
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
 
 
-def test_only_so_many_photos_are_sent_at_once() -> None:
+def test_slow_questions_of_one_key_keep_no_other_waiting(
+    visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (one, first), (other, second) = made_key("one", "read"), made_key("other", "read")
+    visitor = visit(api_keys=f"{first},{second}", web_rate="1000")
+    app = visitor.app
+    assert isinstance(app, FastAPI)
+    monkeypatch.setattr(deps, "WAIT_SECONDS", 0.5)
+
+    @app.get("/api/slow")
+    def ask(connection: Reading) -> None:
+        connection.execute(sa.text("SELECT pg_sleep(4)"))
+
+    with ThreadPoolExecutor(READERS) as crowd:
+        asked = [crowd.submit(visitor.get, "/api/slow", headers=one) for _ in range(READERS)]
+        time.sleep(1)
+        assert visitor.get("/api/v1/models", headers=other).status_code == 200
+        answers = [each.result() for each in asked]
+    statuses = sorted(answer.status_code for answer in answers)
+    assert statuses == [200] * (READERS // 2) + [429] * (READERS - READERS // 2)
+    assert {answer.headers.get("retry-after") for answer in answers} == {None, "5"}
+    assert visitor.get("/api/v1/models", headers=one).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("caller", "refused"), [(LOCAL, [503, 503]), (Caller("anna", "write"), [429] * (bodies.UPLOADS // 2 + 2))]
+)
+def test_only_so_many_photos_are_sent_at_once_and_of_one_key_half(caller: Caller, refused: list[int]) -> None:
     done = anyio.Event()
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -132,7 +160,7 @@ def test_only_so_many_photos_are_sent_at_once() -> None:
 
         headers = [(b"content-type", b"multipart/form-data; boundary=x")]
         path = {"path": "/api/x", "query_string": b"", "method": "POST"}
-        await among({"type": "http", "caller": LOCAL, "headers": headers, **path}, never, send)
+        await among({"type": "http", "caller": caller, "headers": headers, **path}, never, send)
 
     async def crowd() -> list[int]:
         among, told = bodies.Bodies(app, 1000), list[int]()
@@ -144,7 +172,7 @@ def test_only_so_many_photos_are_sent_at_once() -> None:
         await upload(among, told)  # there is room again
         return told
 
-    assert anyio.run(crowd) == [503, 503]
+    assert anyio.run(crowd) == refused
 
 
 def test_a_body_that_does_not_come_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
