@@ -8,7 +8,11 @@ import sys
 import structlog
 from structlog.typing import Processor
 
+from workers.redaction import Redactor
 from workers.settings import Settings
+
+# Its usual tracebacks show the value of every variable.
+CONSOLE = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
 
 _SHARED: list[Processor] = [
     structlog.contextvars.merge_contextvars,
@@ -29,17 +33,14 @@ def configure_logs(config: Settings) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    renderer: Processor = (
-        structlog.processors.JSONRenderer()
-        if config.log_format == "json"
-        else structlog.dev.ConsoleRenderer()
-    )
+    renderer: Processor = structlog.processors.JSONRenderer() if config.log_format == "json" else CONSOLE
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=_SHARED,
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             structlog.processors.format_exc_info,
             renderer,
+            Redactor(config).process,
         ],
     )
     handler = logging.StreamHandler(sys.stderr)
@@ -49,3 +50,9 @@ def configure_logs(config: Settings) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(config.log_level)
+
+
+def log_for_people() -> None:
+    """What commands say beside their results goes to standard error, until `configure_logs` is called."""
+    usual = structlog.get_config()["processors"][:-1]
+    structlog.configure(processors=[*usual, CONSOLE], logger_factory=structlog.PrintLoggerFactory(sys.stderr))
