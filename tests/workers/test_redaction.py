@@ -7,10 +7,12 @@ import logging
 from collections.abc import Callable, Iterator
 
 import pytest
+import sqlalchemy as sa
 import structlog
 
 from workers.logs import configure_logs, log_for_people
 from workers.redaction import MASK, Redactor
+from workers.runtime import Runtime
 from workers.settings import Settings
 
 CANARIES = {
@@ -91,6 +93,13 @@ def test_a_traceback_shows_no_values(config: Settings, said: Callable[[], str], 
     printed = said()
     assert "ValueError" in printed
     assert password not in printed
+
+
+def test_an_error_of_postgres_shows_no_values(runtime: Runtime) -> None:
+    statement = sa.text("SELECT CAST(:secret AS jsonb) FROM nowhere")
+    with runtime.engine.connect() as connection, pytest.raises(sa.exc.DBAPIError, match="nowhere") as caught:
+        connection.execute(statement, {"secret": "whsec_canary"})
+    assert "canary" not in f"{caught.value}{caught.value!r}"
 
 
 def test_settings_show_no_secret(config: Settings) -> None:
