@@ -62,7 +62,7 @@ class Listener:
             process.send_signal(signal.SIGTERM)
         for process in self._running.values():
             with suppress(subprocess.TimeoutExpired):
-                process.wait(20)
+                process.wait(5)
             process.kill()
             process.wait()
 
@@ -183,9 +183,7 @@ def test_processes_that_are_turned_away_tell_no_secret(system: System, where: st
         "doctor": ["doctor", "--json"],
         "drain": ["worker", "--drain"],
         "ingest": ["ingest", str(write_catalog(tmp_path / "catalog", 1))],
-        "migrate": ["migrate"],
         "serve": ["serve", "--port", str(free_port())],
-        "exporter": ["exporter", "--once"],
     }
     try:
         for name, command in commands.items():
@@ -198,7 +196,5 @@ def test_processes_that_are_turned_away_tell_no_secret(system: System, where: st
     said = listener.said()
     assert all(said.values()), "each says something"
     assert json.loads(said["status"])["services"]
-    assert (
-        "Traceback" not in said["ingest"] + said["doctor"] + said["drain"] + said["migrate"] + said["serve"]
-    )
+    assert "Traceback" not in said["ingest"] + said["doctor"] + said["drain"] + said["serve"]
     assert not told({**said, "arguments": shown}, ("canary", "4711"))

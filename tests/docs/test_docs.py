@@ -19,8 +19,6 @@ ROOT = Path(__file__).parents[2]
 GROUPS = {group.name for group in app.registered_groups}
 ABOUT = ("README.md", "CONTRIBUTING.md", "SECURITY.md")
 PAGES = sorted([*(ROOT / name for name in ABOUT), *(ROOT / "docs").glob("*.md")])
-    [*(ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "SECURITY")), *(ROOT / "docs").glob("*.md")]
-)
 
 
 def page(name: str) -> str:
