@@ -93,10 +93,10 @@ MUTATIONS = (
         "tests/workers/test_backup_secrets.py::test_the_password_is_no_argument",
     ),
     Mutation(
-        "the broker's password on Redis' command line",
-        "workers/embedded/redis.py",
-        "return Command([str(self.program()), str(file)], data, self.account)",
-        'return Command([str(self.program()), str(file), "--requirepass", self.password], data, self.account)',
+        "the store's keys among its arguments",
+        "workers/embedded/s3.py",
+        """        env = {"RCLONE_AUTH_KEY": f'"{self.access_key},{self.secret_key}"'}\n""",
+        """        env, argv = {}, [*argv, f'--auth-key={self.access_key},{self.secret_key}']\n""",
         "tests/services/test_embedded.py::test_secrets_are_no_arguments_and_lie_in_private_files",
     ),
     Mutation(

@@ -119,7 +119,7 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("shop==1 --hash=sha256:{shop}", None),
         ("shop==1 --hash=sha256:{other}", "DO NOT MATCH THE HASHES"),
         ("shop==1", "Hashes are required"),
-        ("sewn==1 --hash=sha256:{sewn}", "No matching distribution"),
+        ("sewn==1 --hash=sha256:{sewn}", "No matching distribution found for sewn"),
     ],
     ids=["as locked", "another file", "no hash", "a program to be built"],
 )
