@@ -25,12 +25,18 @@ RUN groupadd --gid 10001 tagmill \
 
 WORKDIR /app
 
-# torch first and alone, so that a change in the code does not fetch it again.
-RUN pip install "torch>=2.10" "torchvision>=0.25" --index-url "${TORCH_INDEX}"
+# torch first and alone, so that a change in the code does not fetch it again. Each device's builds have an index of their
+# own with hashes of their own: these two, and what they bring, are held by version. All else is held by hash.
+COPY supply/torch.txt supply/
+RUN pip install --requirement supply/torch.txt --index-url "${TORCH_INDEX}"
+
+COPY supply/image.lock supply/
+RUN pip install --require-hashes --only-binary :all: --no-deps --requirement supply/image.lock
 
 COPY . .
 # Installed in place: migrations and starter weights are read from beside the code.
-RUN pip install --editable '.[unet,train,otel]' && python -m compileall -q catalog migrations models workers
+RUN pip install --no-deps --no-build-isolation --editable . && pip check \
+    && python -m compileall -q catalog migrations models workers
 
 USER tagmill
 VOLUME ["/models", "/runs"]

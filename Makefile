@@ -6,18 +6,41 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.tagmill-installed
 
 .DEFAULT_GOAL := help
-.PHONY: help chromium install demo test test-fast chaos mutations fuzz bench bench-quick lint types format screenshots services-down clean
+.PHONY: help chromium install lock audit sbom demo test test-fast chaos mutations fuzz bench bench-quick lint types format screenshots \
+	services-down clean
 
 help: ## List these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
-install: $(STAMP) ## Install Tagmill with everything the demo and the tests need
+install: $(STAMP) ## Install Tagmill with everything the demo and the tests need, as it is locked
 
-$(STAMP): pyproject.toml
+# What is not in the lock by its hash is refused; so is what would run a program of its own to be built.
+LOCKED := --require-hashes --only-binary :all: --no-deps
+
+$(STAMP): pyproject.toml supply/requirements.lock
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable '.[embedded,train,unet,int8,meaning,otel,fuzz,dev]'
+	$(BIN)/python -m pip install --quiet $(LOCKED) --requirement supply/requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m pip check
 	@touch $@
+
+# An index other than the usual one is told to uv by UV_DEFAULT_INDEX; what pip may not install here is not locked either.
+COMPILE = UV_CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
+  --generate-hashes --no-build --no-annotate $(if $(UPGRADE),--upgrade) pyproject.toml supply/build.in
+CAPS = $(or $(shell $(BIN)/python -m pip config list | sed -n "s/^global.constraint='\(.*\)'/\1/p"),/dev/null)
+
+lock: ## Renew the lock after a change of pyproject.toml: UPGRADE=1 takes newer releases of everything
+	@test -x $(BIN)/uv || $(MAKE) install
+	$(COMPILE) --all-extras --constraint $(CAPS) --output-file supply/requirements.lock
+	grep -oE '^torch(vision)?==[^ ]+' supply/requirements.lock > supply/torch.txt
+	$(COMPILE) --extra unet --extra train --extra otel --constraint supply/requirements.lock \
+	  --excludes supply/torch.txt --output-file supply/image.lock
+
+audit: install ## Known holes in what is locked; asks PyPI, and fails where it cannot be asked
+	$(BIN)/pip-audit --strict --disable-pip --require-hashes --requirement supply/requirements.lock
+
+sbom: install ## What Tagmill is made of, with licences and hashes: dist/tagmill.cdx.json, in CycloneDX
+	$(BIN)/python -m supply.sbom dist/tagmill.cdx.json
 
 chromium: ## The browser that the tests of the pages drive; as root it is installed by apt
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null \

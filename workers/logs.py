@@ -8,8 +8,12 @@ import sys
 import structlog
 from structlog.typing import Processor
 
+from workers.redaction import Redactor
 from workers.settings import Settings
 from workers.terminal import plain_event
+
+# Its usual tracebacks show the value of every variable.
+CONSOLE = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
 
 _SHARED: list[Processor] = [
     structlog.contextvars.merge_contextvars,
@@ -30,17 +34,15 @@ def configure_logs(config: Settings) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    renderers: list[Processor] = (
-        [structlog.processors.JSONRenderer()]
-        if config.log_format == "json"
-        else [plain_event, structlog.dev.ConsoleRenderer()]
-    )
+    people = [plain_event, CONSOLE]
+    renderers = [structlog.processors.JSONRenderer()] if config.log_format == "json" else people
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=_SHARED,
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             structlog.processors.format_exc_info,
             *renderers,
+            Redactor(config).process,
         ],
     )
     handler = logging.StreamHandler(sys.stderr)
@@ -50,3 +52,11 @@ def configure_logs(config: Settings) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(config.log_level)
+
+
+def log_for_people() -> None:
+    """What commands say beside their results goes to standard error, until `configure_logs` is called."""
+    usual = structlog.get_config()["processors"][:-1]
+    structlog.configure(
+        processors=[*usual, plain_event, CONSOLE], logger_factory=structlog.PrintLoggerFactory(sys.stderr)
+    )

@@ -48,6 +48,7 @@ class Runtime:
         return sa.create_engine(
             self.settings.database_url.get_secret_value(),
             pool_pre_ping=True,
+            hide_parameters=True,  # an error tells its statement; in the values are secrets of webhooks
             isolation_level="READ COMMITTED",  # the ledger's statements count on it, whatever the server's default
             pool_size=pool_size,
             max_overflow=max_overflow,

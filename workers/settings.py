@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -145,13 +146,22 @@ class Settings(BaseSettings):
     def _speaks_psycopg2(cls, value: SecretStr) -> SecretStr:
         if not value.get_secret_value().startswith("postgresql+psycopg2://"):
             raise ValueError("must start with postgresql+psycopg2://")
-        return value
+        return _readable(value)
 
     @field_validator("redis_url")
     @classmethod
     def _speaks_redis(cls, value: SecretStr) -> SecretStr:
         if not value.get_secret_value().startswith(("redis://", "rediss://")):
             raise ValueError("must start with redis:// or rediss://")
+        return _readable(value)
+
+    @field_validator("s3_endpoint", "otel_endpoint")
+    @classmethod
+    def _holds_no_secret(cls, value: str | None) -> str | None:
+        if value and "@" in value:
+            raise ValueError(
+                "must hold no user name or password: it is shown, and has settings of its own for them"
+            )
         return value
 
     @field_validator("otel_endpoint")
@@ -274,6 +284,20 @@ def _split(written: str) -> list[str]:
 def _pairs(value: SecretStr) -> dict[str, str]:
     entries = (one.strip().partition(":") for one in value.get_secret_value().split(",") if one.strip())
     return {name: secret for name, _, secret in entries}
+
+
+def _readable(url: SecretStr) -> SecretStr:
+    """What is misread as a host or a port would be told as one, though it is half of a password."""
+    try:
+        parts = urlsplit(url.get_secret_value())
+        one_host = parts.netloc.count("@") <= 1 and parts.port != 0
+    except ValueError:  # a port that is no number
+        one_host = False
+    if not one_host or parts.fragment or "@" in parts.path + parts.query:
+        raise ValueError(
+            "is no URL; characters such as @ : / ? # in a password are written as %40 %3A %2F %3F %23"
+        )
+    return url
 
 
 @cache

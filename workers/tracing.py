@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import re
 import socket
 import threading
 from collections.abc import Iterator, Sequence
@@ -33,6 +34,10 @@ TRACEPARENT = "traceparent"
 """The header of a message that names the span which sent it, as W3C's Trace Context has it."""
 EXPORT_SECONDS = 3.0
 FLUSH_SECONDS = 4.0
+
+HEADERS = ("OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS")
+"""Variables of OpenTelemetry's own, in which there may be a collector's password: `name=value`, between commas."""
+_HEADER = re.compile(r"\s*[\w!#$%&'*+.^`|~-]+\s*=[\x20-\x7e]*")
 
 _endpoint: str | None = None
 _provider: TracerProvider | None = None
@@ -112,6 +117,10 @@ def _installed() -> bool:
 
 def _try(endpoint: str) -> None:
     """Whether a provider can be made is known at the start, and not in the midst of work."""
+    for name in HEADERS:
+        headers = filter(str.strip, os.environ.get(name, "").split(","))
+        if not all(map(_HEADER.fullmatch, headers)):  # which OpenTelemetry would log, password and all
+            raise ServiceError(f"correct or unset {name}: it is NAME=VALUE, separated by commas")
     try:
         _make_provider(endpoint).shutdown()
     except ValueError as error:

@@ -123,8 +123,9 @@ class Compiler:
 
 
 def _in_a_child(request: Request) -> Verdict:
-    """The verdict of a compilation, also of one that failed or did not end."""
-    environment = {**os.environ, "TORCHINDUCTOR_CACHE_DIR": str(request.folder / "inductor")}
+    """The verdict of a compilation, also of one that failed or did not end. The compilers are told no password."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("TAGMILL_")}
+    environment["TORCHINDUCTOR_CACHE_DIR"] = str(request.folder / "inductor")
     command = [sys.executable, "-m", "models.compile.child"]
     try:
         done = subprocess.run(

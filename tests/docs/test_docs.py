@@ -17,7 +17,8 @@ from workers.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 GROUPS = {group.name for group in app.registered_groups}
-PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
+ABOUT = ("README.md", "CONTRIBUTING.md", "SECURITY.md")
+PAGES = sorted([*(ROOT / name for name in ABOUT), *(ROOT / "docs").glob("*.md")])
 
 
 def page(name: str) -> str:

@@ -16,7 +16,10 @@ from tests.mutations import doors, found, manifests, messages, photos, protocol,
 from tests.mutations.mutation import Mutation
 
 ROOT = Path(__file__).parents[2]
-CODE = ("catalog", "models", "workers", "migrations", "tests", "pyproject.toml", "README.md")
+CODE = (
+    *("catalog", "models", "workers", "migrations", "tests", "supply"),
+    *("pyproject.toml", "README.md", "Makefile", "Dockerfile"),
+)
 PARTS = (protocol, photos, manifests, urls, messages, doors, secrets, found)
 MUTATIONS = [mutation for part in PARTS for mutation in part.MUTATIONS]
 

@@ -116,6 +116,20 @@ def test_up_twice_changes_nothing(home: Path) -> None:
     assert len(first.s3_secret_key) >= 20
 
 
+def test_secrets_are_no_arguments_and_lie_in_private_files(home: Path) -> None:
+    services.up(home)
+    secrets = [one.encode() for one in json.loads((home / "state.json").read_text())["secrets"].values()]
+    for pid in pids(home).values():
+        arguments = Path(f"/proc/{pid}/cmdline").read_bytes()
+        assert arguments
+        assert not any(secret in arguments for secret in secrets)
+    files = [path for path in home.rglob("*") if path.is_file() and path.stat().st_size < 1_000_000]
+    holding = {path for path in files if any(secret in path.read_bytes() for secret in secrets)}
+    assert {path.name for path in holding} >= {"state.json", "services.env", "redis.conf"}
+    private = [*holding, *(home / "logs").iterdir()]
+    assert not [path for path in private if path.stat().st_mode & 0o077]
+
+
 def test_down_keeps_the_data_and_leaves_no_process(home: Path) -> None:
     write(services.up(home))
     running = pids(home)

@@ -175,3 +175,18 @@ def test_the_endpoint_may_be_written_with_its_path(
 
 def test_stages_are_timed_with_or_without_a_trace() -> None:
     assert list(metrics.timed("wait", iter([1, 2]))) == [1, 2]
+
+
+@pytest.mark.parametrize("name", tracing.HEADERS)
+def test_headers_that_are_none_are_refused_unseen(
+    name: str,
+    tagmill_environment: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """OpenTelemetry would write them into the log."""
+    monkeypatch.setenv("TAGMILL_OTEL_ENDPOINT", "http://127.0.0.1:1")
+    monkeypatch.setenv(name, "tenant=shop, canary-password")
+    with pytest.raises(ServiceError, match=name) as caught:
+        tracing.start(Settings())
+    assert "canary" not in f"{caught.value} {caplog.text}"

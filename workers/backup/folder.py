@@ -63,7 +63,7 @@ class BackupFolder:
                 _lock(mark, self.path)
                 self._manifest.unlink(missing_ok=True)
                 shutil.rmtree(self.partial, ignore_errors=True)  # of a backup that was killed
-                self.partial.mkdir()
+                self.partial.mkdir(mode=0o700)
                 yield
                 self.partial.rmdir()
         except OSError as error:
@@ -74,6 +74,7 @@ class BackupFolder:
         for name in (DUMP, KEYS):
             (self.path / name).unlink(missing_ok=True)
         for name, path in made.items():
+            path.chmod(0o600)  # the secrets of webhooks are in it, and the folder may have been there before
             path.replace(self.path / name)
         os.sync()  # the manifest must not reach the disk before what it vouches for
         fresh = self.partial / "backup.json"

@@ -67,14 +67,24 @@ def _run(program: Path, engine: sa.Engine, arguments: Sequence[str], *, connect:
         check=False,
     )
     if done.returncode:
-        said = " ".join(done.stderr.split())[-600:] or f"it ended with code {done.returncode}"
-        raise BackupError(f"{program.name} failed: {said}")
+        said = " ".join(_without_rows(done.stderr).split())[-600:]
+        raise BackupError(f"{program.name} failed: {said or f'it ended with code {done.returncode}'}")
     return done.stdout
+
+
+def _without_rows(said: str) -> str:
+    """Postgres shows the row at which it failed, which may hold the secret of a webhook."""
+    return "\n".join(line for line in said.splitlines() if not line.startswith(("DETAIL:", "CONTEXT:")))
 
 
 def _address(engine: sa.Engine) -> tuple[str, dict[str, str]]:
     """libpq's connection string without the password, and the environment with it."""
     settings = engine.dialect.create_connect_args(engine.url)[1]
+    if "sslpassword" in settings:
+        raise BackupError(
+            "TAGMILL_DATABASE_URL has an sslpassword, which every user of this machine could read in the arguments of "
+            "pg_dump: use a key without a password, in a file that is yours alone"
+        )
     password = settings.pop("password", None)
     environment = {"PGAPPNAME": "tagmill", "LC_ALL": "C.UTF-8"}
     if password is not None:

@@ -7,7 +7,6 @@ import sys
 from importlib.metadata import version
 from typing import Annotated
 
-import structlog
 import typer
 from psycopg2.errors import InsufficientPrivilege
 from pydantic import ValidationError
@@ -52,7 +51,9 @@ from workers.cli import (
 )
 from workers.cli.console import OUTAGE, err, out
 from workers.embedded.errors import ServiceAway, ServiceError
-from workers.terminal import plain_event
+from workers.logs import log_for_people
+from workers.redaction import Redactor
+from workers.settings import settings
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -83,10 +84,7 @@ def _root(
 def main() -> None:
     """Run the command line. Exit codes: 0 done, 1 failed, 2 wrong usage, recipe or labels, 3 done but some
     rows were refused, 75 Postgres or the object store was away: try again when it is back."""
-    structlog.configure(
-        processors=[plain_event, *structlog.get_config()["processors"]],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),  # standard output is for results
-    )
+    log_for_people()
     try:
         app()
     except TrainingError as error:  # mostly of the recipe or the data that were named
@@ -130,5 +128,14 @@ def _about_settings(error: ValidationError) -> str:
 def _fail(message: str, code: int = 1) -> None:
     if os.environ.get("TAGMILL_DEBUG"):
         raise
-    err.print(f"[bold red]error:[/bold red] {escape(message)}", soft_wrap=True)
+    err.print(f"[bold red]error:[/bold red] {escape(_hidden(message))}", soft_wrap=True)
     sys.exit(code)
+
+
+def _hidden(message: str) -> str:
+    try:
+        return Redactor(settings())(message)
+    except (
+        ValidationError
+    ):  # nothing was reached with settings that are wrong, and errors of those show no value
+        return message

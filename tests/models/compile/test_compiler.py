@@ -271,6 +271,20 @@ def test_a_compiling_process_that_dies_takes_nothing_with_it(
     assert verdict.reason == "compiling failed: the compiling process ended with 1"
 
 
+def test_compilers_are_told_no_password(
+    model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = tmp_path / "told"
+    program = tmp_path / "python"
+    program.write_text(f"#!/bin/sh\nenv > {told}\nexit 1\n")
+    program.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(program))
+    monkeypatch.setenv("TAGMILL_S3_SECRET_KEY", "canary")
+    Compiler(tmp_path / "cache").speed_up(model.load(), model.weights)
+    assert "TORCHINDUCTOR_CACHE_DIR=" in told.read_text()
+    assert "canary" not in told.read_text()
+
+
 def test_a_damaged_package_is_left_and_made_anew(
     model: Model, compiled: tuple[Path, Verdict], tmp_path: Path
 ) -> None:
