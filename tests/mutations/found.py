@@ -29,6 +29,13 @@ MUTATIONS = (
         AGAIN,
     ),
     Mutation(
+        "a directory beyond all files",
+        "models/tiff.py",
+        "except (struct.error, OverflowError):",
+        "except struct.error:",
+        AGAIN,
+    ),
+    Mutation(
         "memory up to the limit",
         "models/files.py",
         "file.read(size + 1) if size",
