@@ -8,6 +8,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -460,10 +461,17 @@ def test_a_connection_that_was_closed_meanwhile_is_no_failure(host: Host) -> Non
 def test_what_one_said_too_much_is_not_taken_for_the_next_photo(host: Host) -> None:
     said = OK + b"Content-Length: %d\r\n\r\n" % len(png(1)) + png(1)
     forged = OK + b"Content-Length: 6\r\n\r\nforged"
-    host.answers["/"] = lambda handler: handler.wfile.write(said + forged)
+
+    def say(handler: BaseHTTPRequestHandler) -> None:
+        for part in (said, forged):
+            handler.wfile.write(part)
+            handler.wfile.flush()
+            time.sleep(0.1)
+
+    host.answers["/"] = say
     with Fetcher(Rules(inside=INSIDE), MOST, per_host=1) as fetcher:
         assert fetcher.submit(host.url("/"), bytes).result(5) == png(1)
-        time.sleep(0.05)
+        time.sleep(0.3)
         assert fetcher.submit(host.url("/next"), bytes).result(5) == png(sum(map(ord, "/next")))
 
 
