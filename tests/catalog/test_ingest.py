@@ -447,8 +447,9 @@ def test_no_row_takes_the_others_down(shop: Shop, row: dict[str, Any]) -> None:
     assert [line for line, *_ in shop.failures()] == [2]
 
 
-def test_no_key_of_a_bucket_takes_the_others_down(shop: Shop) -> None:
+def test_no_key_of_a_bucket_takes_the_others_down(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """Servers turn some keys down, and the client some others."""
+    monkeypatch.chdir(shop.folder)  # the report goes there
     shop.store.put("feed/a.png", photo(1), "image/png")
     keys = (
         "",

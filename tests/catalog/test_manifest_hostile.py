@@ -117,6 +117,7 @@ def test_a_large_row_of_parquet_is_left_out_and_the_rest_goes_on(tmp_path: Path)
     columns = {"sku": ["A", "B", "C"], "image": ["a", "b", "c"], "text": ["x", "y" * 60_000_000, "z"]}
     pq.write_table(pa.table(columns), path, compression="zstd")
     assert codes(path) == ["good", "too_long", "good"]
+    assert "the row has 60,00" in str(read(path)[1])  # it was not handed on to have its cells measured
 
 
 def test_parquet_of_dictionaries_extensions_and_no_rows(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ from workers.logs import configure_logs
 from workers.settings import Settings
 
 configure_logs(Settings())
-structlog.get_logger().warning("labels left out", first=EVIL)
+structlog.get_logger().warning("labels left out: " + EVIL, first=EVIL)
 """
 
 
