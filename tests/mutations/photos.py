@@ -82,7 +82,7 @@ MUTATIONS: tuple[Mutation, ...] = (
         "models/colour.py",
         ' or b"mpet" in profile:',
         ":",
-        "tests/models/test_decode_goldens.py::test_a_profile_that_could_take_its_time_is_passed_over",
+        "tests/models/test_colour_profiles.py::test_a_profile_that_could_take_its_time_is_passed_over",
     ),
     Mutation(
         "nobody waits for memory",
