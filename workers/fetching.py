@@ -17,7 +17,7 @@ from workers.blame import blamed
 from workers.pulse import LifeSign, Unwatched
 
 AHEAD = 3  # batches, with the one that is next
-BATCH_BYTES, AHEAD_BYTES = 64_000_000, 200_000_000
+BATCH_BYTES, AHEAD_BYTES = 64_000_000, 128_000_000
 """Decoded pixels of a batch, and of all that are ahead: photos that are long and narrow stay large."""
 
 
