@@ -17,7 +17,7 @@ from torch import Tensor
 from torchvision.models import mobilenet_v3_small, resnet18
 from torchvision.models.segmentation import lraspp_mobilenet_v3_large
 
-from models import torchvision_models
+from models import torchvision_models, weights_limits
 from models.builders import make_draft
 from models.digest import sha256_of
 from models.errors import BuilderError, WeightsError
@@ -343,7 +343,9 @@ def test_whatever_is_damaged_is_one_error(tmp_path: Path, suffix: str) -> None:
     assert refused > 100
 
 
-def test_options_that_make_a_network_too_large(make_spec: Any) -> None:
-    spec = make_spec(builder="torchvision:mobilenet_v2", options={"builder": {"width_mult": 300}})
+def test_options_that_make_a_network_too_large(make_spec: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = make_spec(builder="torchvision:mobilenet_v2", options={"builder": {"width_mult": 0.25}})
+    make_draft([spec])
+    monkeypatch.setattr(weights_limits, "LARGEST", 1_000_000)
     with pytest.raises(BuilderError, match=r"options\.builder makes a network of"):
         make_draft([spec])
