@@ -20,7 +20,10 @@ from tests.fuzz.mutated import FOLDER, LARGEST
 from tests.fuzz.targets import load
 from tests.fuzz.watch import Watch, quiet
 
-INSTRUMENTED = ["catalog", "models", "workers", "PIL", "starlette", "python_multipart", "yaml", "csv", "json"]
+INSTRUMENTED = [
+    *("catalog", "models", "workers.masks", "workers.web.photos", "workers.web.bodies", "workers.arguments"),
+    *("workers.sealing", "PIL", "starlette", "python_multipart", "yaml", "csv", "json"),
+]
 
 
 def main() -> None:
