@@ -6,7 +6,7 @@ from tests.mutations.mutation import Mutation
 
 _DOORS, _FAILING = "tests/workers/web/test_doors.py", "tests/workers/web/test_failing.py"
 _CONNECTIONS, _ROLES = "tests/workers/web/test_connections.py", "tests/workers/test_roles.py"
-_METRICS = "tests/workers/test_metrics.py"
+_METRICS = "tests/workers/test_scraped.py"
 
 MUTATIONS: tuple[Mutation, ...] = (
     Mutation(
