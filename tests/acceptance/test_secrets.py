@@ -172,6 +172,7 @@ def asked(port: int, path: str, key: str) -> str:
     return "\n".join(answers)
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("where", ["locked out", "nobody there"])
 def test_processes_that_are_turned_away_tell_no_secret(system: System, where: str, tmp_path: Path) -> None:
     there = {name: re.findall(r"@([^/]+)/", system.environment[f"TAGMILL_{setting}_URL"])[0]
@@ -197,7 +198,7 @@ def test_processes_that_are_turned_away_tell_no_secret(system: System, where: st
             listener.start(name, [*TAGMILL, *command])
         listener.wait(*commands)
         shown = arguments()
-        system.wait_for(lambda: "onnect" in listener.said()["worker"], 60)
+        system.wait_for(lambda: "onnect" in listener.said()["worker"], 240)
     finally:
         listener.end()
     said = listener.said()
