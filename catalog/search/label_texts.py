@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
+from statistics import mean
 
 import numpy as np
 import sqlalchemy as sa
@@ -38,17 +40,17 @@ def near(connection: sa.Connection, model: str, vector: str, every_name: Iterabl
     """Labels of which one of the names means about the same as `vector`, as Postgres reads it; the nearest first."""
     rows = connection.execute(_SCORES, {"model": model, "vector": vector})
     scores = {row.name: row.score for row in rows}
-    best: dict[str, float] = {}
+    found: defaultdict[str, list[float]] = defaultdict(list)
     for name in every_name:
         if name.words in scores:
-            best[name.label] = max(scores[name.words], best.get(name.label, -1.0))
-    if not best:
+            found[name.label].append(scores[name.words])
+    if not found:
         return []
-    values = np.array(list(best.values()))
-    bar = max(
-        NEAR, min(values.max(), values.mean() + STANDS_OUT * values.std()), values.max() - BESIDE_THE_BEST
-    )
-    return sorted((label for label in best if best[label] >= bar), key=lambda label: -best[label])
+    best = np.array([max(own) for own in found.values()])
+    bar = max(NEAR, min(best.max(), best.mean() + STANDS_OUT * best.std()), best.max() - BESIDE_THE_BEST)
+    # Labels of one category share its name, and are equally near by it: then their own names tell.
+    order = {label: (-max(own), -mean(own)) for label, own in found.items() if max(own) >= bar}
+    return sorted(order, key=order.__getitem__)
 
 
 _READ = sa.text("SELECT name FROM label_texts WHERE model = coalesce(:model, model)")

@@ -51,6 +51,15 @@ def by_tags(connection: sa.Connection, wanted: Cuts, where: Where, depth: int = 
     return sorted(scores, key=lambda one: (-scores[one], -one))[:depth]
 
 
+def by_nearness(connection: sa.Connection, near: Cuts, where: Where, depth: int = DEPTH) -> list[int]:
+    """Products with the nearest label first, the surest of them before others; then those with the next."""
+    found: dict[int, None] = {}
+    for label in near.labels:
+        if len(found) < depth:
+            found |= dict.fromkeys(by_tags(connection, near.of([label]), where, depth))
+    return list(found)[:depth]
+
+
 def by_meaning(connection: sa.Connection, thought: Thought | None, where: Where, alike: float) -> list[int]:
     """Products whose text means what was asked, from a cosine of `alike`."""
     if thought is None:
@@ -75,7 +84,7 @@ def candidates(connection: sa.Connection, asked: Asked, where: Where, depth: int
     with_words = by_words(connection, asked, where, depth)
     named = by_tags(connection, asked.named, where, depth)
     asked = understood(connection, asked)
-    near = by_tags(connection, asked.near, where, depth) if len(named) < ENOUGH else []
+    near = by_nearness(connection, asked.near, where, depth) if len(named) < ENOUGH else []
     alike = vectors.TEXTS_ALIKE if with_words else vectors.TEXTS_ALIKE_ALONE
     meant = by_meaning(connection, asked.thought, where, alike)
     tagged = frozenset(named if asked.named.labels else near)

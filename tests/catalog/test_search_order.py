@@ -8,6 +8,8 @@ import pytest
 import sqlalchemy as sa
 
 from catalog.errors import BadQuery
+from catalog.review import taxonomy
+from catalog.review.taxonomy import Rule
 from catalog.search import Chosen, Meaning, facets
 from tests.catalog.searched import ANY, Thing, add, add_colour, look, meaning, open_shop, read_all, skus
 from tests.catalog.shop import add_version
@@ -43,6 +45,23 @@ def test_red_trainers_are_trainers_first_red_ones_before_others(shop: sa.Engine,
     assert found[0] == "SHOE-RED"
     assert set(found[1:3]) == {"SHOE-BLUE", "SHOE-OF-LEATHER"}
     assert set(found[3:]) <= {"CHINOS", "DRESS", "BAG-RED", "BAG-PINK", "BAG-TITLE"}
+
+
+def test_of_labels_in_one_category_that_whose_own_name_is_nearest_comes_first(engine: sa.Engine) -> None:
+    """All are shoes, which trainers are near to; sneakers are what was meant."""
+    made = open_shop(engine)
+    add_version(engine, "shoes", labels=["Sandal"])
+    add(
+        engine,
+        made,
+        Thing("SANDAL", "Runner", tags=(("Sandal", 1.0),)),
+        Thing("SNEAKER", "Runner", tags=SNEAKER),
+    )
+    rules = [("product-type", "Sneaker"), ("product-type", "Ankle boot"), ("shoes", "Sandal")]
+    with engine.begin() as connection:
+        taxonomy.replace(connection, [Rule(model, label, "Shoes", {}) for model, label in rules])
+    read_all(engine, meaning())
+    assert skus(look(engine, "trainers", embedder=meaning()))[:2] == ["SNEAKER", "SANDAL"]
 
 
 @pytest.mark.parametrize("embedder", [None, meaning()], ids=["words", "meaning"])

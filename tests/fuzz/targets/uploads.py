@@ -9,6 +9,7 @@ from starlette.types import Message
 
 from tests.fuzz.target import Target
 from workers.web.bodies import Bodies
+from workers.web.keys import LOCAL
 
 PHOTO = 4_000
 _BOUNDARY = b"----here"
@@ -52,7 +53,7 @@ def check(data: bytes) -> None:
         "root_path": "",
         "http_version": "1.1",
         "headers": [(b"content-type", kind), (b"accept", b"application/json")],
-        "caller": "someone",
+        "caller": LOCAL,
     }
     asyncio.run(_APP(scope, receive, send))
     assert sent[0]["status"] in (200, 400, 413, 422), sent
