@@ -9,14 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _READ = """
-import json, resource, sys
+import json, re, resource, sys
 from collections import Counter
+from pathlib import Path
 from catalog.manifests import open_manifest
 
 with open_manifest(sys.argv[1]) as manifest:
     codes = Counter(getattr(row, "code", "good") for row in manifest)
-peaks = [resource.getrusage(who).ru_maxrss << 10 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-print(json.dumps({"codes": codes, "peak": peaks[0], "peak_below": peaks[1]}))
+# Its own resource usage counts what the process had from which this one was forked.
+own = int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) << 10
+below = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss << 10
+print(json.dumps({"codes": codes, "peak": own, "peak_below": below}))
 """
 
 
