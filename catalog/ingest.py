@@ -27,9 +27,9 @@ from catalog.intake import NewPhoto, Outcome, Shown
 from catalog.jobs import UNBOUND, Bounds
 from catalog.ledger import Lane
 from catalog.locks import uploading
-from catalog.manifests import Manifest, Row, RowError
+from catalog.manifests import TEXT_BYTES, Manifest, Row, RowError
 from catalog.sources import Sources
-from catalog.taking import TEXT_BYTES, Taking, Urls
+from catalog.taking import Taking, Urls
 from models.photo import Limits
 
 BATCH_PHOTOS = 256

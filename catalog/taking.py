@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from catalog.acceptance import Taken
 from catalog.intake import Outcome, fetched, look, take
-from catalog.manifests import Row, RowError
+from catalog.manifests import TEXT_BYTES, Row, RowError
 from catalog.photo_urls import Fetcher
 from catalog.references import kept
 from catalog.shown_urls import shown_urls
@@ -21,8 +21,6 @@ from catalog.url_rows import UrlRows, Ways
 from models.photo import Limits
 
 MOST_ROWS = 1024  # that wait for a photo in front of them
-TEXT_BYTES = 16_000_000
-"""Of the values of rows that wait, and of a batch; texts may be as long as a manifest likes."""
 
 
 @dataclass(frozen=True, slots=True)

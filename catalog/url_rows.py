@@ -10,7 +10,7 @@ from queue import Empty, SimpleQueue
 
 from catalog.acceptance import Taken
 from catalog.intake import Outcome, Shown, fetched
-from catalog.manifests import Row
+from catalog.manifests import TEXT_BYTES, Row
 from catalog.references import is_web, kept
 
 MOST_WAITING = 1024  # photos; of one whose turn has not come only the URL is held
@@ -49,7 +49,7 @@ class UrlRows:
         self._new: list[Row] = []
         self._lines: dict[str, deque[_Photo]] = {}  # by sku; the first photo is on its way
         self._ready: SimpleQueue[tuple[str, Future[Outcome] | None]] = SimpleQueue()
-        self._waiting = 0
+        self._waiting = self._weight = 0
 
     def takes(self, row: Row) -> bool:
         """Whether a row has photos by URL, or comes behind one of its sku that has."""
@@ -60,14 +60,16 @@ class UrlRows:
 
     def add(self, row: Row) -> None:
         self._new.append(row)
-        if len(self._new) == _LOOKED_UP:
+        self._weight += row.weight
+        if len(self._new) == _LOOKED_UP or self._weight > TEXT_BYTES:
             self._line_up()
 
     def come(self) -> Iterator[Taken]:
-        """Those that are there; as long as too many wait, it waits for one."""
+        """Those that are there; as long as too many wait, or too heavy ones, it waits for one."""
         while self._waiting:
+            much = self._waiting > MOST_WAITING or self._weight > TEXT_BYTES
             try:
-                sku, future = self._ready.get(block=self._waiting > MOST_WAITING)
+                sku, future = self._ready.get(block=much)
             except Empty:
                 return
             yield self._taken(sku, future)
@@ -110,6 +112,8 @@ class UrlRows:
         line = self._lines[sku]
         photo = line.popleft()
         self._waiting -= 1
+        if not line or line[0].row is not photo.row:
+            self._weight -= photo.row.weight
         if line:
             self._begin(sku, line[0])
         else:

@@ -33,7 +33,7 @@ def configure(app: Celery, config: Settings) -> Celery:
     app.conf.update(
         broker_url=config.redis_url.get_secret_value(),
         broker_transport_options={
-            "message_key": config.message_key,  # not its text: people are shown these
+            "seal": Seal(config.message_key),  # not the key: people are shown these
             "visibility_timeout": VISIBILITY_TIMEOUT,
             "unacked_restore_throttle": 1,
             "queue_order_strategy": "workers.lanes:LaneCycle",

@@ -9,6 +9,7 @@ remote control. It is checked before a byte is parsed: kombu's own reading is no
 from __future__ import annotations
 
 import hmac
+from functools import partial
 from typing import Any
 
 import redis
@@ -42,6 +43,10 @@ class Seal:
 
     def __init__(self, key: SecretStr) -> None:
         self._key = key.get_secret_value().encode()
+
+    def __json__(self) -> str:
+        """For kombu: `celery inspect stats` and Flower are told the options of the connection."""
+        return "********"
 
     def close(self, place: str, value: str) -> bytes:
         """The value with its seal before it: 64 hexadecimal digits, so that people can still read the rest."""
@@ -131,12 +136,11 @@ def opened(seal: Seal, place: str | bytes, sealed: bytes) -> bytes | None:
 class Channel(kombu_redis.Channel):
     """kombu's, over a client that seals."""
 
-    message_key: SecretStr  # a transport option; people are shown those, and of this its stars
-    from_transport_options = (*kombu_redis.Channel.from_transport_options, "message_key")  # type: ignore[assignment]
+    seal: Seal  # a transport option
+    from_transport_options = (*kombu_redis.Channel.from_transport_options, "seal")  # type: ignore[assignment]
 
     def _get_client(self) -> Any:
-        seal = Seal(self.message_key)
-        return lambda **arguments: SealedRedis(seal, **arguments)
+        return partial(SealedRedis, self.seal)
 
 
 class Transport(kombu_redis.Transport):

@@ -24,10 +24,21 @@ The column names that are understood stand in `catalog.manifests.columns`, how c
 from __future__ import annotations
 
 from catalog.manifests.open import Manifest, open_manifest
-from catalog.manifests.rows import JSON, Limits, ProductRow, Progress, Reader, Row, RowError, shown
+from catalog.manifests.rows import (
+    JSON,
+    TEXT_BYTES,
+    Limits,
+    ProductRow,
+    Progress,
+    Reader,
+    Row,
+    RowError,
+    shown,
+)
 
 __all__ = [
     "JSON",
+    "TEXT_BYTES",
     "Limits",
     "Manifest",
     "ProductRow",

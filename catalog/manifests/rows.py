@@ -11,6 +11,9 @@ JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | Non
 
 Unit = Literal["bytes", "rows", "files", "objects"]
 
+TEXT_BYTES = 16_000_000
+"""Of the values of rows that wait for their photos, and of a batch; texts may be as long as a manifest likes."""
+
 
 @dataclass(frozen=True, slots=True)
 class ProductRow:

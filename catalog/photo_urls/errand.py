@@ -149,7 +149,7 @@ class Errand(Generic[T]):
     @property
     def _where(self) -> str:
         """The URL of the manifest, and where it has led to."""
-        return f"{self._named}, now at {self._to.host}," if self._redirects else self._named
+        return f"{self._named} (redirected to {self._to.host})" if self._redirects else self._named
 
     def _failed(self, reason: str) -> SourceError:
         return SourceError("url_failed", f"{self._where} {reason}")

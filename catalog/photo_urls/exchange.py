@@ -47,7 +47,12 @@ def get(connection: Connection, to: Target, max_bytes: int, bounds: Bounds) -> G
     again = whole and not response.will_close
     location, wait = response.getheader("Location"), response.getheader("Retry-After")
     response.close()
-    return Got(response.status, data, location, wait, again)
+    return Got(response.status, data, location and _as_meant(location), wait, again)
+
+
+def _as_meant(location: str) -> str:
+    """Headers are read as Latin-1, and servers that do not percent-encode a path send it in UTF-8."""
+    return location.encode("latin-1", "replace").decode(errors="replace")
 
 
 def _check(response: HTTPResponse, max_bytes: int) -> None:

@@ -236,8 +236,22 @@ MUTATIONS = (
     Mutation(
         "a slow host in everybody's way",
         "catalog/url_rows.py",
-        "block=self._waiting > MOST_WAITING",
-        "block=self._waiting > 4",
+        "much = self._waiting > MOST_WAITING or",
+        "much = self._waiting > 4 or",
         f"{INGESTING}::test_one_bad_host_holds_up_no_other",
+    ),
+    Mutation(
+        "heavy rows that wait for hosts",
+        "catalog/url_rows.py",
+        "self._waiting > MOST_WAITING or self._weight > TEXT_BYTES",
+        "self._waiting > MOST_WAITING",
+        "tests/catalog/test_url_rows.py",
+    ),
+    Mutation(
+        "heavy rows that wait to be looked up",
+        "catalog/url_rows.py",
+        "len(self._new) == _LOOKED_UP or self._weight > TEXT_BYTES",
+        "len(self._new) == _LOOKED_UP",
+        "tests/catalog/test_url_rows.py",
     ),
 )

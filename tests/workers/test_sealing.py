@@ -12,6 +12,7 @@ import pytest
 import sqlalchemy as sa
 from celery import Celery
 from kombu import Connection
+from kombu.utils.json import dumps
 from pydantic import SecretStr
 from redis import Redis
 
@@ -100,6 +101,15 @@ def test_the_key_is_nowhere_to_be_read(config: Settings) -> None:
     assert key not in repr(config)
     assert key not in str(shown.table(with_defaults=True))
     assert key not in repr(shown.broker_transport_options)
+
+
+def test_what_inspect_and_flower_ask_of_a_connection_can_be_told(
+    connection: Connection, config: Settings
+) -> None:
+    """It goes as JSON: what cannot be written so leaves `celery inspect stats` without any answer."""
+    told = dumps(connection.info())
+    assert config.message_key.get_secret_value() not in told
+    assert json.loads(told)["transport_options"]["visibility_timeout"] > 0
 
 
 def test_none_of_celerys_own_tasks_is_there(config: Settings) -> None:

@@ -54,7 +54,7 @@ def check_messages(runtime: Runtime) -> Iterator[Finding]:
     for one in found:
         because = f": {one.reason}" if one.reason else ""
         sentence = (
-            f"{one.messages} messages of late were refused as {one.code}{because}; "
+            f"at least {one.messages} messages were refused within a day as {one.code}{because}; "
             f"the newest, in {one.queue}, begins {one.beginning[:60]}"
         )
         yield Finding("refused_messages", "warn", sentence, _REMEDIES[one.code])

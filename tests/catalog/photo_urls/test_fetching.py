@@ -145,6 +145,13 @@ def test_a_redirect_is_looked_at_like_any_url(host: Host, to: str, code: str) ->
     assert "secret" not in str(error)
 
 
+def test_a_redirect_may_hold_plain_utf_8(host: Host) -> None:
+    """Which a server writes that does not percent-encode."""
+    host.answers["/"] = redirect("/Größe 1.png".encode().decode("latin-1"))
+    assert fetch(host.url("/"))
+    assert host.asked[-1] == "/Gr%C3%B6%C3%9Fe%201.png"
+
+
 def test_redirects_end(host: Host) -> None:
     host.answers["/loop"] = redirect("/loop")
     error = refused(host.url("/loop"))

@@ -247,10 +247,16 @@ def test_what_was_refused_for_now_is_fetched_by_a_later_run(feed: Feed) -> None:
 def test_one_bad_host_holds_up_no_other(feed: Feed) -> None:
     """What others have is committed while the bad one is still waited for."""
     end = threading.Event()
+    waited_in_vain: list[str] = []
+
+    def stall(_: object) -> None:
+        if not end.wait(20):
+            waited_in_vain.append("20 s")
+
     with serving() as bad:
         lines = []
         for n in range(600):
-            bad.answers[f"/{n}"] = raw(then=lambda _: end.wait(60))
+            bad.answers[f"/{n}"] = raw(then=stall)
             lines.append((f"BAD{n}", "", bad.url(f"/{n}", "localhost")))
             lines.append((f"GOOD{n}", "", feed.host.url(f"/{'x' * n}")))
         committed: list[int] = []
@@ -262,10 +268,7 @@ def test_one_bad_host_holds_up_no_other(feed: Feed) -> None:
 
         patient = Patience(seconds=60, grace=60, attempts=1, failures=1, alone=60)
         summary = feed.ingest(*lines, publish=publish, patience=patient)
-    assert end.is_set()
-    assert not rows(
-        feed.engine, "SELECT reason FROM failures WHERE reason LIKE '%in time%'"
-    )  # nobody waited for it
+    assert not waited_in_vain
     assert feed.count("product_images") == 600
     assert summary.errors == {"url_unavailable": 600}
 
