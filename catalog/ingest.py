@@ -7,91 +7,30 @@ transaction, and only then is anything published. Killed anywhere and run again,
 from __future__ import annotations
 
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from threading import Event
-from typing import Any
 
 import sqlalchemy as sa
 
 from catalog import holds, jobs, locks, versions
-from catalog.acceptance import Taken, accept, forget_errors, known_photos, record_errors
+from catalog.acceptance import accept, forget_errors, known_photos, record_errors
 from catalog.asset_store import CONTENT_TYPES, AssetStore, image_key
+from catalog.batches import Batch, Summary, batches, counted
 from catalog.error_report import ErrorReport
-from catalog.intake import NewPhoto, Outcome, Shown
+from catalog.intake import NewPhoto
 from catalog.jobs import UNBOUND, Bounds
 from catalog.ledger import Lane
 from catalog.locks import uploading
-from catalog.manifests import TEXT_BYTES, Manifest, Row, RowError
+from catalog.manifests import Manifest
 from catalog.sources import Sources
 from catalog.taking import Taking, Urls
 from models.photo import Limits
-
-BATCH_PHOTOS = 256
-BATCH_BYTES = 64_000_000
-
-
-@dataclass
-class Summary:
-    """What an ingest did. `work_new` counts work items: a photo for a model version.
-
-    `photos_replaced` counts photos that a product no longer shows, as others lie in their places now.
-    """
-
-    job_id: int | None = None
-    rows: int = 0
-    photos: int = 0
-    products_new: int = 0
-    products_changed: int = 0
-    photos_new: int = 0
-    photos_known: int = 0
-    photos_replaced: int = 0
-    work_new: int = 0
-    errors: Counter[str] = field(default_factory=Counter)
-    seconds: float = 0.0
-
-    def as_dict(self) -> dict[str, Any]:
-        return {**asdict(self), "errors": dict(self.errors), "seconds": round(self.seconds, 2)}
-
-
-@dataclass
-class _Batch:
-    """Rows whose photos were taken, until they are committed together."""
-
-    taken: list[Taken] = field(default_factory=list)
-    errors: list[RowError] = field(default_factory=list)
-    photos: dict[str, NewPhoto] = field(default_factory=dict)
-    shown: int = 0
-    size: int = 0
-    weight: int = 0
-
-    def add(self, row: Taken) -> None:
-        """Take a row in; the bytes of a photo that many rows show are held once."""
-        self.taken.append(Taken(row.row, tuple((source, self._once(photo)) for source, photo in row.photos)))
-        self.weight += row.row.weight
-
-    def _once(self, photo: Outcome) -> Outcome:
-        if not isinstance(photo, NewPhoto):
-            self.shown += isinstance(photo, Shown)
-            return photo
-        if photo.sha256 not in self.photos:
-            self.photos[photo.sha256] = photo
-            self.size += len(photo.data)
-        return self.photos[photo.sha256]
-
-    @property
-    def full(self) -> bool:
-        return (
-            len(self.photos) >= BATCH_PHOTOS
-            or len(self.taken) + len(self.errors) >= 4 * BATCH_PHOTOS
-            or self.size >= BATCH_BYTES
-            or self.weight >= TEXT_BYTES
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +127,7 @@ class Ingest:
         ):
             taking = Taking(self._engine, self._sources, self._limits, takers, self._threads, self._urls)
             commits: deque[_Commit] = deque()
-            for batch in self._batches(manifest, taking, summary, report):
+            for batch in batches(taking.rows(counted(manifest, summary)), summary, report):
                 if len(commits) == 2:
                     commits.popleft().done.result()
                 earlier = commits[-1] if commits else None
@@ -205,28 +144,9 @@ class Ingest:
                 commit.done.result()
             on_progress(summary)
 
-    def _batches(
-        self, manifest: Manifest, taking: Taking, summary: Summary, report: ErrorReport
-    ) -> Iterator[_Batch]:
-        batch = _Batch()
-        for entry in taking.rows(_counted(manifest, summary)):
-            found = [entry] if isinstance(entry, RowError) else entry.errors()
-            for error in found:
-                summary.errors[error.code] += 1
-                report.add(error)
-            batch.errors += found
-            if isinstance(entry, Taken):
-                summary.photos += len(entry.photos)
-                batch.add(entry)
-            if batch.full:
-                yield batch
-                batch = _Batch()
-        if batch.taken or batch.errors:
-            yield batch
-
     def _commit(
         self,
-        batch: _Batch,
+        batch: Batch,
         guarded: Event,
         earlier: _Commit | None,
         location: str,
@@ -275,12 +195,6 @@ class Ingest:
     def _upload(self, photo: NewPhoto) -> None:
         key = image_key(photo.sha256, photo.info.format)
         self._store.put(key, photo.data, CONTENT_TYPES[key.rpartition(".")[2]])
-
-
-def _counted(manifest: Manifest, summary: Summary) -> Iterator[Row | RowError]:
-    for entry in manifest:
-        summary.rows += 1
-        yield entry
 
 
 def _within(block: AbstractContextManager[None], do: Callable[[], None]) -> None:

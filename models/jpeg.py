@@ -11,6 +11,7 @@ _HEADER_BYTES = (
     16_000_000  # profiles and EXIF are glued together piece by piece: with the square of their length
 )
 _SCANS = 1_000
+_MARKERS = 20_000  # photos have some dozens, and each costs a step in Python
 _SCANNED_PIXELS = 2_500_000_000  # each scan passes over the whole photo, however little it says: 2 seconds
 _MARKER = re.compile(rb"\xff[^\x00\xff]")
 _NEXT = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # in a scan: neither a stuffed byte nor a restart
@@ -31,7 +32,9 @@ def look(data: bytes) -> int:
     """
     width = height = components = coefficients = scans = 0
     several = False
-    for code, at in _markers(data):
+    for number, (code, at) in enumerate(_markers(data)):
+        if number > _MARKERS:
+            raise TooCostly(f"the JPEG has more than {_MARKERS:,} segments; a photo has some dozens")
         if not scans and at > _HEADER_BYTES:
             raise TooCostly(f"the JPEG has more than {_HEADER_BYTES:,} bytes of metadata before its pixels")
         if code in _FRAMES:

@@ -80,7 +80,9 @@ class Fetcher:
             data = self._store.get(image.object_key)
             return decode(data, sides=sides, limits=self._limits, memory=self._memory)
         except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to this photo, not to the chunk
-            return error
+            # Tracebacks hold the bytes of each bad photo for as long as its batch is there.
+            error.__context__ = None
+            return error.with_traceback(None)
         finally:
             self._pulse.progress()
 

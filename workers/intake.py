@@ -10,8 +10,9 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from catalog import versions
+from catalog.batches import Summary
 from catalog.error_report import ErrorReport, report_path
-from catalog.ingest import Ingest, Summary
+from catalog.ingest import Ingest
 from catalog.jobs import UNBOUND, Bounds
 from catalog.ledger import Lane
 from catalog.manifests import Manifest, open_manifest

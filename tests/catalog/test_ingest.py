@@ -29,9 +29,10 @@ from PIL import Image
 
 from catalog import ingest as ingest_module
 from catalog.asset_store import S3AssetStore
+from catalog.batches import Summary
 from catalog.error_report import ErrorReport, report_path
 from catalog.errors import StoreUnavailable
-from catalog.ingest import Ingest, Summary
+from catalog.ingest import Ingest
 from catalog.manifests import RowError, open_manifest
 from catalog.sources import Sources
 from models.photo import Limits
@@ -565,7 +566,7 @@ def many_products(shop: Shop, count: int, name: str = "products.csv") -> Path:
 def test_two_ingests_of_one_manifest_at_once_end_with_each_row_once(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ingest_module, "BATCH_PHOTOS", 16)
+    monkeypatch.setattr("catalog.batches.BATCH_PHOTOS", 16)
     manifest = many_products(shop, 120)
     both = threading.Barrier(2)
 
@@ -587,7 +588,7 @@ def test_two_ingests_of_one_manifest_at_once_end_with_each_row_once(
 def test_ingests_of_the_same_photos_for_other_products_do_not_deadlock(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ingest_module, "BATCH_PHOTOS", 64)
+    monkeypatch.setattr("catalog.batches.BATCH_PHOTOS", 64)
     manifest = many_products(shop, 128)
     shop.ingest(manifest)
     header, *lines = manifest.read_text().splitlines()
@@ -628,7 +629,7 @@ def dying_store(shop: Shop) -> S3AssetStore:
 def test_an_ingest_killed_in_the_middle_and_run_again_ends_right(
     shop: Shop, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
-    monkeypatch.setattr(ingest_module, "BATCH_PHOTOS", 16)
+    monkeypatch.setattr("catalog.batches.BATCH_PHOTOS", 16)
     manifest = many_products(shop, 40)
 
     def publish() -> None:
@@ -666,7 +667,7 @@ def test_without_an_object_store_nothing_is_half_committed(shop: Shop) -> None:
 def test_a_batch_is_bounded_by_photos_and_by_bytes(
     shop: Shop, monkeypatch: pytest.MonkeyPatch, limit: str, value: int, batches: int
 ) -> None:
-    monkeypatch.setattr(ingest_module, limit, value)
+    monkeypatch.setattr(f"catalog.batches.{limit}", value)
     manifest = many_products(shop, 40)
     for number in range(40):
         (shop.folder / f"{number}.png").write_bytes(photo(3 * number))
@@ -689,7 +690,7 @@ def test_batches_take_the_lock_of_uploads_in_their_order(shop: Shop, monkeypatch
             yield connection
 
     monkeypatch.setattr(ingest_module, "uploading", first_is_slow)
-    monkeypatch.setattr(ingest_module, "BATCH_PHOTOS", 2)
+    monkeypatch.setattr("catalog.batches.BATCH_PHOTOS", 2)
     manifest = many_products(shop, 6)
     for number in range(6):
         (shop.folder / f"{number}.png").write_bytes(photo(3 * number))

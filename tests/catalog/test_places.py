@@ -182,7 +182,7 @@ def test_a_photo_from_before_places_were_noted_is_told_by_its_name(shop: Shop) -
 
 
 def test_rows_of_one_product_in_many_batches_end_alike(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("catalog.ingest.BATCH_PHOTOS", 1)
+    monkeypatch.setattr("catalog.batches.BATCH_PHOTOS", 1)
     lay(shop.folder, a=1, b=2, c=3)
     lines = [("A", f"{name}.png") for name in "abcd"]
     manifest = shop.csv(*lines, header=("sku", "photo"))

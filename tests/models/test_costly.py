@@ -62,6 +62,13 @@ def app(number: int, body: bytes) -> bytes:
     return b"\xff" + bytes([0xE0 + number]) + struct.pack(">H", len(body) + 2) + body
 
 
+def many_comments(count: int) -> bytes:
+    """Empty ones, behind the first scan, where they are no metadata."""
+    plain = encode(SMALL, "JPEG", progressive=True)
+    at = plain.index(b"\xff\xc4", plain.index(b"\xff\xda"))
+    return plain[:at] + b"\xff\xfe\0\x02" * count + plain[at:]
+
+
 def gif_of_blocks(count: int) -> bytes:
     plain = encode(SMALL, "GIF")
     at = plain.index(b",", 13 + 3 * 2 ** ((plain[10] & 7) + 1))
@@ -125,6 +132,7 @@ COSTLY: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: jpeg_of(*[app(1, b"Exif\0\0" + bytes(65_000))] * 310),
         "too_costly",
     ),
+    "JPEG of three million comments between scans": (lambda: many_comments(3_000_000), "too_costly"),
     "JPEG of junk between markers": (lambda: jpeg_of(app(15, b"junk"), bytes(600_000)), "too_costly"),
     "JPEG of arithmetic coding": (
         lambda: encode(SMALL, "JPEG").replace(b"\xff\xc0", b"\xff\xc9"),

@@ -96,7 +96,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     Mutation(
         "all photos of a row in memory",
-        "catalog/ingest.py",
+        "catalog/taking.py",
         "if isinstance(entry, RowError) or len(entry.photos) <= photos:",
         "if True:",
         f"{INGEST}::test_one_large_photo_under_many_names_does_not_fill_the_memory",
@@ -139,8 +139,8 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation(
         "a terminal obeys logs",
         "workers/logs.py",
-        "[plain_event, structlog.dev.ConsoleRenderer()]",
-        "[structlog.dev.ConsoleRenderer()]",
+        "    people = [plain_event, CONSOLE]",
+        "    people = [CONSOLE]",
         "tests/workers/test_terminal.py::test_logs",
     ),
     Mutation(
@@ -202,8 +202,9 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation(
         "masks that are programs",
         "models/training/readers/sources.py",
-        "Image.open(file, formats=_FORMATS)",
-        "Image.open(file)",
+        "    name = inspect(data).format\n\n    def load() -> Image.Image:\n"
+        "        image = Image.open(BytesIO(data), formats=[name])",
+        '    name = "PNG"\n\n    def load() -> Image.Image:\n        image = Image.open(BytesIO(data))',
         "tests/models/training/test_readers_hostile.py::test_a_mask_that_is_a_program_is_not_run",
     ),
     Mutation(

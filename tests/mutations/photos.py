@@ -36,6 +36,13 @@ MUTATIONS: tuple[Mutation, ...] = (
         f"{_COSTLY}[JPEG of 400 scans of 9 megapixels]",
     ),
     Mutation(
+        "segments not counted",
+        "models/jpeg.py",
+        "        if number > _MARKERS:",
+        "        if number < 0:",
+        f"{_COSTLY}[JPEG of three million comments between scans]",
+    ),
+    Mutation(
         "metadata without end",
         "models/jpeg.py",
         "        if not scans and at > _HEADER_BYTES:",
@@ -87,7 +94,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation(
         "nobody waits for memory",
         "models/budget.py",
-        "            self._changed.wait_for(lambda: self._left >= taken)\n",
+        "            self._changed.wait_for(lambda: self._held.total() + taken <= self._size)\n",
         "",
         "tests/models/test_costly.py::test_threads_wait_for_memory_that_others_hold",
     ),
@@ -104,6 +111,13 @@ MUTATIONS: tuple[Mutation, ...] = (
         "                give_back()",
         "                pass",
         "tests/workers/test_fetching.py::test_threads_decode_no_more_at_once_than_fits",
+    ),
+    Mutation(
+        "errors that hold their photos",
+        "workers/fetching.py",
+        "            error.__context__ = None\n            return error.with_traceback(None)",
+        "            return error",
+        "tests/workers/test_fetching.py::test_a_bad_photo_is_held_by_its_error_no_longer",
     ),
     Mutation(
         "batches of any size",

@@ -44,6 +44,28 @@ print(json.dumps(peak("VmHWM") - before))
 """
 
 
+BAD = """
+import io
+from PIL import Image
+from catalog.asset_store import MemoryAssetStore
+from catalog.ledger import ClaimedImage
+from models.photo import Limits, Sides
+from workers.fetching import Fetcher
+
+class Bad(MemoryAssetStore):
+    def get(self, key, *, limit=None):
+        return file.getvalue()[:5_000] + bytes(20_000_000)
+
+file = io.BytesIO()
+Image.effect_noise((500, 500), 90).save(file, "PNG")
+images = [ClaimedImage(n, "", "images/a", frozenset(), 1, 0, 500, 500) for n in range(48)]
+for batch in Fetcher(Bad(), Limits(), 4).batches(images, 16, Sides(256, 256)):
+    assert all(one.photo.code in ("truncated", "corrupt") for one in batch), batch
+    pages = int(open("/proc/self/statm").read().split()[1])
+    print(pages * 4096)
+"""
+
+
 class Counting(MemoryAssetStore):
     """Counts what was asked for."""
 
@@ -94,3 +116,10 @@ def test_threads_decode_no_more_at_once_than_fits() -> None:
     argv = [sys.executable, "-c", MEASURE]
     done = subprocess.run(argv, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True)
     assert json.loads(done.stdout) < 130_000_000  # a photo takes 60 MB; eight threads are ready
+
+
+def test_a_bad_photo_is_held_by_its_error_no_longer() -> None:
+    """Files of 20 MB, 48 of them: their errors are kept until a batch is recorded, the files are not."""
+    argv = [sys.executable, "-c", BAD]
+    done = subprocess.run(argv, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True)
+    assert max(map(int, done.stdout.split())) < 350_000_000  # 140 MB without any photo

@@ -10,8 +10,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from catalog import filters, holds, jobs, stale, versions
+from catalog.batches import Summary
 from catalog.error_report import ErrorReport
-from catalog.ingest import Summary
 from catalog.ledger import Lane
 from catalog.manifests import Manifest
 from workers.cli.console import err, out, print_json

@@ -10,7 +10,7 @@ from typing import Any
 from rich.markup import escape
 from rich.padding import Padding
 
-from catalog.ingest import Summary
+from catalog.batches import Summary
 from workers.cli.console import table
 from workers.demo.figures import Figures
 from workers.demo.questions import Answered

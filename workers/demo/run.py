@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
+from catalog.batches import Summary
 from catalog.errors import CatalogError
-from catalog.ingest import Summary
 from catalog.review import taxonomy
 from models.starter.data import LABELS
 from workers.demo import contact_sheet, photos, questions, seen, workload

@@ -14,8 +14,9 @@ import pytest
 import sqlalchemy as sa
 
 from catalog.asset_store import S3AssetStore
+from catalog.batches import Summary
 from catalog.error_report import ErrorReport, report_path
-from catalog.ingest import Ingest, Summary
+from catalog.ingest import Ingest
 from catalog.manifests import open_manifest
 from catalog.photo_urls import Fetcher, Patience, Rules
 from catalog.sources import Sources
