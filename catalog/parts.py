@@ -1,12 +1,8 @@
-"""The roles that the parts of the running system log in as: each may do what it needs, and none owns a table.
-
-`catalog.grants` says what that is. The keeper alone has the rights of the tables' owner, since Postgres lets nobody
-else make an index; it is shown no photo and no manifest, and cannot become that owner.
-"""
+"""The roles that the parts of the running system log in as: each may do what it needs. `catalog.grants` says what."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -18,8 +14,7 @@ from catalog.errors import RoleRefused
 from catalog.locks import hold_schema
 from catalog.readers import VIEWS
 
-KEEPER = "keeper"
-PARTS = (*grants.PARTS, KEEPER)
+PARTS = grants.PARTS
 _MAINTAIN_SINCE = 170_000
 
 
@@ -55,7 +50,7 @@ def script(connection: sa.Connection, part: str, password: str) -> list[str]:
     statements = [
         *roles.made(connection, name, place.mark(part)),
         SQL("ALTER ROLE {} LOGIN PASSWORD {}").format(Identifier(name), Literal(hashed)),
-        *place.rights(part, _relations(connection)),
+        *place.rights(part, _owners(connection)),
     ]
     return [roles.text(connection, statement) for statement in statements]
 
@@ -79,7 +74,7 @@ def grant_all(connection: sa.Connection) -> None:
     place = _place(connection)
     there = [part for part in PARTS if roles.is_marked(connection, place.role(part), place.mark(part))]
     statements = [
-        roles.text(connection, one) for part in there for one in place.rights(part, _relations(connection))
+        roles.text(connection, one) for part in there for one in place.rights(part, _owners(connection))
     ]
     roles.run(connection, statements, "`tagmill migrate` as the tables' owner")
 
@@ -106,9 +101,8 @@ def remove(connection: sa.Connection, part: str) -> None:
 class _Place:
     database: str
     schema: str
-    owner: str
+    user: str
     server: int
-    kept: bool
 
     def role(self, part: str) -> str:
         if part not in PARTS:
@@ -118,30 +112,42 @@ class _Place:
     def mark(self, part: str) -> str:
         return f"Tagmill's {part} of database {self.database}"
 
-    def rights(self, part: str, there: Collection[str]) -> Iterator[Composable]:
-        """Of the relations that are there. Taken away and given anew, so that a release may also take some away."""
+    def rights(self, part: str, owners: Mapping[str, str]) -> Iterator[Composable]:
+        """On the relations that are there, by their owners. Taken away and given anew, so that a release may also take
+        some away.
+        """
         role, schema, database = map(Identifier, (self.role(part), self.schema, self.database))
         yield SQL("GRANT CONNECT ON DATABASE {} TO {}").format(database, role)
         yield SQL("REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC").format(database)
         yield SQL("GRANT USAGE ON SCHEMA {} TO {}").format(schema, role)
         yield SQL("REVOKE CREATE ON SCHEMA {} FROM PUBLIC").format(schema)
-        if part == KEEPER:  # what a superuser may besides is not inherited
-            if not self.kept:  # an owner that is no superuser could not say it again
-                yield SQL("GRANT {} TO {} WITH INHERIT TRUE, SET FALSE").format(Identifier(self.owner), role)
-            return
         if part in grants.TEMPORARY:
             yield SQL("GRANT TEMPORARY ON DATABASE {} TO {}").format(database, role)
+        yield from self._owning(part, owners)
         yield SQL("REVOKE ALL ON ALL TABLES IN SCHEMA {} FROM {}").format(schema, role)
-        given = [(view, "SELECT") for view in VIEWS]
+        views = VIEWS if part in grants.SEE_RESULTS else grants.OF_WORK
+        given = [(view, "SELECT") for view in views]
         given += grants.of(part, maintain=self.server >= _MAINTAIN_SINCE)
         for relation, what in given:
-            if relation in there:
+            if relation in owners:
                 yield SQL(f"GRANT {what} ON {{}} TO {{}}").format(Identifier(self.schema, relation), role)
 
+    def _owning(self, part: str, owners: Mapping[str, str]) -> Iterator[Composable]:
+        """Whoever owns the other tables stays able to do with these what an owner may."""
+        tables, role = grants.owned(part), Identifier(self.role(part))
+        if not tables:
+            return
+        owner = owners.get("products", self.user)
+        yield SQL("GRANT CREATE ON SCHEMA {} TO {}").format(Identifier(self.schema), role)
+        yield SQL("GRANT {} TO {} WITH INHERIT TRUE, SET TRUE").format(role, Identifier(owner))
+        for table in tables:
+            if owners.get(table, self.role(part)) != self.role(part):
+                yield SQL("ALTER TABLE {} OWNER TO {}").format(Identifier(self.schema, table), role)
 
-def _relations(connection: sa.Connection) -> set[str]:
-    found = sa.inspect(connection)
-    return {*found.get_table_names(), *found.get_view_names()}
+
+def _owners(connection: sa.Connection) -> dict[str, str]:
+    """By table and view."""
+    return {row.relation: row.owner for row in connection.execute(_OWNERS)}
 
 
 def _place(connection: sa.Connection) -> _Place:
@@ -149,13 +155,13 @@ def _place(connection: sa.Connection) -> _Place:
 
 
 _HERE = sa.text(
-    f"""
-    SELECT current_database(), current_schema(), o.name, current_setting('server_version_num')::int,
-           EXISTS (SELECT FROM pg_auth_members m JOIN pg_roles owner ON owner.oid = m.roleid
-                   JOIN pg_roles member ON member.oid = m.member
-                   WHERE owner.rolname = o.name AND member.rolname = current_database() || '_{KEEPER}')
-    FROM (SELECT coalesce((SELECT tableowner FROM pg_tables WHERE schemaname = current_schema()
-                           AND tablename = 'products'), current_user) AS name) o
+    "SELECT current_database(), current_schema(), current_user, current_setting('server_version_num')::int"
+)
+
+_OWNERS = sa.text(
+    """
+    SELECT c.relname AS relation, pg_get_userbyid(c.relowner) AS owner FROM pg_class c
+    JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = current_schema() AND c.relkind IN ('r', 'p', 'v')
     """
 )
 

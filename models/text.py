@@ -54,7 +54,7 @@ class TextEmbedder:
             pooling = json.loads((folder / "1_Pooling" / "config.json").read_text())
             self._tokenizer = _tokenizer(folder / "tokenizer.json", int(longest))
             self._weights_file = folder / "model.safetensors"
-            self._weights = load_file(self._weights_file)
+            self._weights = {name: _single(one) for name, one in load_file(self._weights_file).items()}
         except (OSError, ValueError, KeyError, ImportError, SafetensorError) as error:
             raise WeightsError(f"{folder} holds no text embedder that can be read: {error}") from None
         _check(folder, self._how, pooling, self._weights)
@@ -133,9 +133,14 @@ class TextEmbedder:
         return F.layer_norm(hidden, hidden.shape[-1:], weight, bias, float(self._how["layer_norm_eps"]))
 
 
+def _single(one: Tensor) -> Tensor:
+    """Numbers in half or double precision as float32: not every processor multiplies the others."""
+    return one.float() if one.is_floating_point() else one
+
+
 def _packed(weights: dict[str, Tensor]) -> dict[str, Tensor]:
     """The encoder's matrices as oneDNN multiplies a few rows by them: at the speed of memory, several times that of
-    `linear`, which lays them out anew for each call. None where torch was built without it.
+    `linear`, which lays them out anew for each call. Empty where torch was built without it.
     """
     if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         return {}

@@ -41,6 +41,7 @@ def _secrets(config: Settings) -> Iterator[str]:
     for value in dict(config).values():
         if isinstance(value, SecretStr):
             yield from _parts(value.get_secret_value())
+    yield from config.passwords_of_parts.values()
     for name in HEADERS:
         for header in os.environ.get(name, "").split(","):
             yield header.partition("=")[2] or header

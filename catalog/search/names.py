@@ -52,7 +52,7 @@ class Named:
 
 def every(connection: sa.Connection) -> tuple[Name, ...]:
     """All names of all labels."""
-    return _labels(connection, str(connection.scalar(sa.text(VERSION)))).names
+    return _labels(connection, _version(connection)).names
 
 
 def named(connection: sa.Connection, version: str, stems: Mapping[str, str | None]) -> Named:
@@ -71,12 +71,19 @@ def vocabulary(every_name: Iterable[Name]) -> set[str]:
 
 
 def _labels(connection: sa.Connection, version: str) -> Labels:
-    if version not in _kept:
+    if (found := _kept.get(version)) is not None:
+        return found
+    names = _read(connection)
+    labels = Labels(names, tags.cuts(connection, sorted({name.label for name in names})))
+    if _version(connection) == version:  # else they changed meanwhile, and may be that again
         if len(_kept) >= KEPT:
             _kept.clear()
-        names = _read(connection)
-        _kept[version] = Labels(names, tags.cuts(connection, sorted({name.label for name in names})))
-    return _kept[version]
+        _kept[version] = labels
+    return labels
+
+
+def _version(connection: sa.Connection) -> str:
+    return str(connection.scalar(sa.text(VERSION)))
 
 
 def _read(connection: sa.Connection) -> tuple[Name, ...]:

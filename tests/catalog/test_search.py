@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from catalog.errors import BadCursor, BadQuery, UnknownSku
-from catalog.search import Chosen, Page, facets, near, similar
+from catalog.search import Chosen, Page, facets, names, near, similar
 from tests.catalog.searched import (
     ANY,
     Thing,
@@ -119,6 +119,23 @@ def test_thresholds_and_a_persons_word_count_at_once(engine: sa.Engine, versions
     page = look(engine, "sneaker")
     assert skus(page) == ["A-4", "A-5"]
     assert page.hits[0].reasons == ("tag Sneaker, said by a person",)
+
+
+def test_what_changes_while_labels_are_read_is_not_kept(
+    engine: sa.Engine, versions: Versions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = names._read
+
+    def reading(connection: sa.Connection) -> tuple[names.Name, ...]:
+        set_threshold(engine, "Sneaker", 0.4)
+        return read(connection)
+
+    names._kept.clear()
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(names, "_read", reading)
+        assert skus(look(engine, "sneaker")) == ["A-3", "A-5"]
+    execute(engine, "DELETE FROM thresholds")
+    assert skus(look(engine, "sneaker")) == ["A-3"]
 
 
 def test_one_of_a_labels_names_is_enough(engine: sa.Engine, versions: Versions) -> None:

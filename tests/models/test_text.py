@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import load_file, save_file
 
 from models.errors import WeightsError
 from models.text import TextEmbedder, bundled
@@ -45,6 +47,15 @@ def test_the_order_of_texts_makes_no_difference(folder: Path) -> None:
     assert np.abs(there - back).max() < 1e-5
     assert np.linalg.norm(there, axis=1) == pytest.approx(1.0, abs=1e-5)
     assert embedder.embed([]).shape == (0, embedder.width)
+
+
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16, torch.float64])
+def test_weights_in_any_precision_are_read(folder: Path, tmp_path: Path, kind: torch.dtype) -> None:
+    shutil.copytree(folder, tmp_path / "model")
+    weights = load_file(folder / "model.safetensors")
+    save_file({name: one.to(kind) for name, one in weights.items()}, tmp_path / "model" / "model.safetensors")
+    found, expected = (TextEmbedder(one).embed(TEXTS[:3]) for one in (tmp_path / "model", folder))
+    assert np.abs(found - expected).max() < 0.01
 
 
 def test_what_is_alike_is_near(folder: Path) -> None:

@@ -89,6 +89,12 @@ def test_each_service_asks_the_database_as_its_own_role_or_as_nobody() -> None:
             assert (name, "//tagmill:${POSTGRES_PASSWORD:?" in url) == ("migrate", True)
 
 
+@pytest.mark.parametrize("name", ["keeper", "beat", "flower"])
+def test_who_needs_no_object_store_has_no_key_of_it(name: str) -> None:
+    environment = SERVICES[name]["environment"]
+    assert {environment[f"TAGMILL_S3_{key}_KEY"] for key in ("ACCESS", "SECRET")} == {"none"}
+
+
 @pytest.mark.parametrize("name", SERVICES)
 def test_containers_can_write_to_volumes_and_memory_only_and_gain_no_rights(name: str) -> None:
     service = SERVICES[name]

@@ -23,10 +23,13 @@ CANARIES = {
     "TAGMILL_S3_SECRET_KEY": "canary-Ä-secret",
     "TAGMILL_FLOWER_BASIC_AUTH": "anna:canary-flower",
     "TAGMILL_API_KEYS": f"anna:read:{'ca9a47' * 10}abcd",
+    "TAGMILL_MESSAGE_KEY": "canary-key-of-messages",
+    "TAGMILL_ROLE_PASSWORDS": "ingest:canary-ingest, worker:canary-worker",
     "OTEL_EXPORTER_OTLP_HEADERS": "authorization=Basic%20canary-header,tenant=shop",
 }
 TOLD = (
     *("canary-pg%2Fa", "canary-pg/a", "canary-ssl", "canary%22redis", 'canary"redis', "canary-access"),
+    *("canary-key-of-messages", "canary-ingest", "canary-worker"),
     *("canary-Ä-secret", "anna:canary-flower", "canary-flower", "ca9a47ca9a47", "Basic canary-header"),
 )
 

@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient
 from psycopg2.errors import InsufficientPrivilege
 
 from catalog import events, grants, migrate, parts, rates, webhooks
-from catalog.errors import RoleRefused, RoleRightsMissing
+from catalog.errors import RoleRefused
 from catalog.outcomes import ItemKey, Quarantined, Stored
 from catalog.search import vector_indexes
 from catalog.tables import Base
@@ -227,10 +227,8 @@ NEVER = (
     "DROP TABLE products",
     "TRUNCATE work_items",
     "ALTER TABLE products ADD COLUMN mine int",
-    "CREATE TABLE mine (n int)",
-    "CREATE FUNCTION mine() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+    "CREATE SCHEMA mine",
     "CREATE ROLE mine",
-    "SELECT secret FROM webhooks",
     "UPDATE webhooks SET url = 'https://evil.example'",
     "INSERT INTO webhooks (url, secret, events) VALUES ('https://evil.example', 'x', '{job.done}')",
     "DELETE FROM products",
@@ -238,48 +236,70 @@ NEVER = (
     "DELETE FROM model_versions",
     "DELETE FROM jobs",
     "UPDATE alembic_version SET version_num = ''",
+    "UPDATE model_versions SET state = 'serving'",
+    "UPDATE model_versions SET spec = '{}'",
     "UPDATE thresholds SET threshold = 0",
+    "SELECT rolpassword FROM pg_authid",
     "COPY products TO PROGRAM 'true'",
     "SELECT pg_read_file('/etc/passwd')",
+    "SELECT pg_ls_dir('.')",
+    "SELECT lo_import('/etc/passwd')",
+    "SELECT lo_export(1, '/tmp/mine')",
+)
+ONLY_KEEPER = (
+    "CREATE TABLE mine (n int)",
+    "CREATE FUNCTION mine() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+    "SELECT secret FROM webhooks",
+    "DROP TABLE embeddings",
 )
 MORE = {
     "ingest": (
         "SELECT * FROM embeddings",
+        "SELECT * FROM product_embeddings",
+        "SELECT * FROM product_tags",
         "SELECT * FROM interactions",
-        "UPDATE model_versions SET state = 'serving'",
     ),
     "worker": ("UPDATE products SET title = ''", "INSERT INTO overrides VALUES (1, 'x', true, 'me', now())"),
     "trainer": (
-        "UPDATE model_versions SET state = 'serving'",
+        "UPDATE products SET title = ''",
         "INSERT INTO classifications VALUES (1, 1, 'x', 1, 1)",
     ),
     "web": (
         "INSERT INTO classifications VALUES (1, 1, 'x', 1, 1)",
         "UPDATE embeddings SET embedding = embedding",
         "UPDATE products SET title = ''",
-        "UPDATE model_versions SET state = 'serving'",
         "SELECT payload FROM webhook_deliveries",
     ),
-    "exporter": ("UPDATE jobs SET held = 'paused'", "SELECT * FROM interactions", "SELECT * FROM overrides"),
+    "exporter": (
+        "UPDATE jobs SET held = 'paused'",
+        "SELECT * FROM interactions",
+        "SELECT * FROM overrides",
+        "SELECT * FROM product_overrides",
+    ),
+    "keeper": (
+        "SELECT * FROM products",
+        "SELECT * FROM product_details",
+        "SELECT * FROM work_items",
+        "SELECT * FROM interactions",
+        "DELETE FROM webhooks",
+    ),
 }
 
 
 @pytest.mark.parametrize("part", grants.PARTS)
 def test_no_part_can_do_what_it_does_not_need(as_part: As, engine: sa.Engine, part: str) -> None:
     runtime = as_part(part)
-    for statement in (*NEVER, *MORE[part]):
+    for statement in (*NEVER, *MORE[part], *(ONLY_KEEPER if part != "keeper" else ())):
         refused(runtime, statement)
 
 
-def test_the_keeper_has_the_owners_rights_and_none_of_a_superuser(as_part: As, engine: sa.Engine) -> None:
-    keeper = as_part("keeper")
-    for statement in (
-        f"SET ROLE {engine.url.username}",
-        "CREATE ROLE mine",
-        "COPY products TO PROGRAM 'true'",
-        "SELECT pg_read_file('/etc/passwd')",
-    ):
-        refused(keeper, statement)
+def test_no_part_becomes_another_role(as_part: As, engine: sa.Engine) -> None:
+    runtimes = [as_part(part) for part in grants.PARTS]
+    names = [str(runtime.engine.url.username) for runtime in runtimes]
+    for runtime, own in zip(runtimes, names, strict=True):
+        for name in {*names, str(engine.url.username)} - {own}:
+            refused(runtime, f"SET ROLE {name}")
+            refused(runtime, f"SET SESSION AUTHORIZATION {name}")
 
 
 def test_migrations_give_rights_anew_and_take_away_what_is_not_listed(as_part: As, engine: sa.Engine) -> None:
@@ -321,7 +341,7 @@ def test_a_role_that_tagmill_did_not_make_is_left_alone(engine: sa.Engine) -> No
 
 
 def test_an_owner_without_a_superusers_rights_gives_roles_too(server: sa.Engine) -> None:
-    """As where Postgres is rented; the keeper's is made by an administrator."""
+    """As where Postgres is rented."""
     owner, database = f"owner_{uuid4().hex[:12]}", f"owned_{uuid4().hex[:12]}"
     with server.connect() as connection:
         connection.exec_driver_sql(f"CREATE ROLE {owner} LOGIN CREATEROLE PASSWORD 'secret'")
@@ -331,23 +351,20 @@ def test_an_owner_without_a_superusers_rights_gives_roles_too(server: sa.Engine)
     engine = sa.create_engine(admin.url.set(username=owner, password="secret"), poolclass=sa.NullPool)
     migrate.upgrade(engine)
     with engine.begin() as connection:
-        for part in grants.PARTS:
+        for part in parts.PARTS:
             parts.set_password(connection, part, "sesame")
-    with pytest.raises(RoleRightsMissing, match="tagmill roles set keeper"), engine.begin() as connection:
-        parts.set_password(connection, "keeper", "sesame")
-    with engine.connect() as connection:
-        statements = parts.script(connection, "keeper", "sesame")
-    with admin.begin() as connection:
-        for statement in statements:
-            connection.exec_driver_sql(statement)
-    migrate.downgrade(engine, "0004")
+    migrate.downgrade(engine, "0006")
     migrate.upgrade(engine)
-    for part in ("worker", "keeper"):
+    for part, readable in (("worker", "work_items"), ("keeper", "embeddings")):
         url = admin.url.set(username=f"{database}_{part}", password="sesame")
-        assert rows(sa.create_engine(url, poolclass=sa.NullPool), "SELECT state FROM work_items") == []
+        assert rows(sa.create_engine(url, poolclass=sa.NullPool), f"SELECT * FROM {readable}") == []
+    execute(engine, "DELETE FROM embeddings")
+    with engine.begin() as connection:
+        parts.remove(connection, "keeper")
+    assert rows(engine, "SELECT tableowner FROM pg_tables WHERE tablename = 'embeddings'") == [(owner,)]
     with server.connect() as connection:
         connection.exec_driver_sql(f"DROP DATABASE {database} WITH (FORCE)")
-        for part in parts.PARTS:
+        for part in {*parts.PARTS} - {"keeper"}:
             connection.exec_driver_sql(f"DROP ROLE {database}_{part}")
         connection.exec_driver_sql(f"DROP ROLE {owner}")
 
