@@ -10,7 +10,6 @@ from PIL import Image
 
 from models.budget import Budget
 from models.colour import Pixels, to_rgb
-from models.exif import orientation
 from models.photo import Limits, Opened, Sides, guarded, open_photo
 
 
@@ -60,14 +59,11 @@ def _decode(photo: Opened, sides: Sides | None) -> Photo:
     image, width, height = photo.image, photo.width, photo.height
     box = image.tile[0].extents if photo.format == "GIF" and image.tile else None
     image.load()
-    # After loading: in a PNG the EXIF block may stand behind the pixels. Pillow turns a TIFF itself.
     if photo.format == "TIFF":
-        turn, (width, height) = 1, image.size
-    else:
-        turn = orientation(image.info)
+        width, height = image.size  # Pillow has turned it
     whole = image if box in (None, (0, 0, width, height)) else _on_canvas(image, box)
-    pixels = _turned(to_rgb(whole, sides), turn)
-    return Photo(pixels, height, width) if turn >= 5 else Photo(pixels, width, height)
+    pixels = _turned(to_rgb(whole, sides), photo.turn)
+    return Photo(pixels, height, width) if photo.turn >= 5 else Photo(pixels, width, height)
 
 
 def _on_canvas(image: Image.Image, box: tuple[int, int, int, int]) -> Image.Image:

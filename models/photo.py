@@ -112,7 +112,7 @@ class PhotoInfo:
 class Opened:
     """A photo that is opened and not decoded. `width` and `height` are as stored; `image` may be set to yield fewer.
 
-    `memory` is what decoding it takes at its peak, bytes.
+    `memory` is what decoding it takes at its peak, bytes; `turn` is EXIF's number of how it is to be turned, 1 to 8.
     """
 
     image: ImageFile.ImageFile
@@ -120,6 +120,7 @@ class Opened:
     width: int
     height: int
     memory: int
+    turn: int
 
 
 def sniff(data: bytes) -> Format:
@@ -146,8 +147,7 @@ def inspect(data: bytes, limits: Limits | None = None) -> PhotoInfo:
     """
     photo = open_photo(data, limits or Limits(), _FEWEST)
     width, height = photo.width, photo.height
-    # Pillow has already swapped the sides of a TIFF.
-    if photo.format != "TIFF" and exif.orientation(photo.image.info) >= 5:
+    if photo.turn >= 5:
         width, height = height, width
     return PhotoInfo(photo.format, width, height)
 
@@ -184,7 +184,7 @@ def open_photo(data: bytes, limits: Limits, sides: Sides | None = None) -> Opene
             f"decoding {width} x {height} pixels of this {name} takes {needed / 1e6:,.0f} MB of memory; "
             f"the limit is {limits.memory / 1e6:,.0f}"
         )
-    return Opened(image, name, width, height, needed)
+    return Opened(image, name, width, height, needed, exif.turn(data, name, image.info))
 
 
 def guarded(data: bytes, name: Format, step: Callable[[], T]) -> T:
