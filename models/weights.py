@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from models.digest import sha256_of
 from models.draft import Draft
-from models.errors import WeightsError, first_line
+from models.errors import WeightsError
 from models.weights_limits import check_file, check_tensors
 
 NAMED = 3
@@ -104,10 +104,11 @@ def _read_torch(path: Path) -> dict[str, Tensor]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of other pickle protocols: what follows is an error or fine
             found = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # noqa: BLE001 - whatever a damaged file makes the unpickler say
+    except Exception:  # noqa: BLE001 - whatever a damaged file makes the unpickler say
+        # Not what torch says: it tells how to let the code run.
         raise WeightsError(
-            f"{path} is damaged, or a pickle of more than tensors, which could run code and is refused "
-            f"({first_line(error)[:200]}); save the state dict as safetensors"
+            f"{path} is damaged, or a pickle of more than tensors, which could run code and is refused; "
+            "save the state dict as safetensors"
         ) from None
     for wrapping in _WRAPPINGS:
         if isinstance(found, Mapping) and isinstance(found.get(wrapping), Mapping):
