@@ -43,6 +43,7 @@ def shop(engine: sa.Engine) -> Iterator[sa.Engine]:
 def test_words_and_facets(shop: sa.Engine) -> None:
     for evil in EVIL:
         look(shop, evil)
+        look(shop, f"{evil} and no sku")  # a sku alone is not looked for by its words
         chosen = Chosen(brands=(evil,), categories=(evil,), tags=(evil,))
         assert [hit.sku for hit in look(shop, "", chosen).hits] == [evil]
         with shop.connect() as connection:
