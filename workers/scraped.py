@@ -17,11 +17,11 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 from pydantic import SecretStr
 
 from workers.embedded.errors import ServiceError
+from workers.this_machine import THIS_MACHINE
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
-LOOPBACK = frozenset(("127.0.0.1", "::1", "localhost"))
 SECONDS = 10.0
 """In which a request must be there: Prometheus gives up a scrape after as long."""
 
@@ -31,7 +31,7 @@ def serve(address: str, port: int, registry: CollectorRegistry, auth: SecretStr 
 
     Raises ServiceError where others than this machine could ask without credentials.
     """
-    if auth is None and address not in LOOPBACK:
+    if auth is None and address not in THIS_MACHINE:
         raise ServiceError(
             f"metrics on {address} are for other machines: set TAGMILL_METRICS_BASIC_AUTH=user:password first"
         )

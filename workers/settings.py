@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
-from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from workers.written import listed, pairs, readable
 
 if TYPE_CHECKING:
     from catalog.photo_urls import Rules
@@ -106,7 +107,6 @@ class Settings(BaseSettings):
         None, ge=1, le=65535, description="where a worker host tells Prometheus of its processes"
     )
     metrics_address: str = Field("127.0.0.1", description="0.0.0.0 lets other machines ask")
-
     metrics_basic_auth: SecretStr | None = Field(
         None, description="user:password that Prometheus must send; needed beyond the loopback address"
     )
@@ -146,14 +146,14 @@ class Settings(BaseSettings):
     def _speaks_psycopg2(cls, value: SecretStr) -> SecretStr:
         if not value.get_secret_value().startswith("postgresql+psycopg2://"):
             raise ValueError("must start with postgresql+psycopg2://")
-        return _readable(value)
+        return readable(value)
 
     @field_validator("redis_url")
     @classmethod
     def _speaks_redis(cls, value: SecretStr) -> SecretStr:
         if not value.get_secret_value().startswith(("redis://", "rediss://")):
             raise ValueError("must start with redis:// or rediss://")
-        return _readable(value)
+        return readable(value)
 
     @field_validator("s3_endpoint", "otel_endpoint")
     @classmethod
@@ -203,7 +203,7 @@ class Settings(BaseSettings):
     @field_validator("url_hosts", "url_inside_hosts")
     @classmethod
     def _are_hosts(cls, value: str) -> str:
-        if hosts := _split(value):
+        if hosts := listed(value):
             from catalog.photo_urls import host_list  # takes its time to load
 
             host_list(hosts)
@@ -232,7 +232,7 @@ class Settings(BaseSettings):
         if value is not None:
             from catalog.parts import PARTS
 
-            for part, password in _pairs(value).items():
+            for part, password in pairs(value).items():
                 if part not in PARTS or not password:
                     raise ValueError(
                         f"must be PART:PASSWORD, separated by commas; parts are {', '.join(PARTS)}"
@@ -242,7 +242,7 @@ class Settings(BaseSettings):
     @property
     def passwords_of_parts(self) -> dict[str, str]:
         """Of `role_passwords`."""
-        return _pairs(self.role_passwords) if self.role_passwords else {}
+        return pairs(self.role_passwords) if self.role_passwords else {}
 
     @property
     def schedules(self) -> dict[str, str]:
@@ -260,7 +260,7 @@ class Settings(BaseSettings):
         """Of `webhook_hosts`, in lower case, IPv6 addresses without brackets."""
         from catalog.outward import host_name
 
-        return frozenset(map(host_name, _split(self.webhook_hosts)))
+        return frozenset(map(host_name, listed(self.webhook_hosts)))
 
     def url_rules(self, hosts: Sequence[str] = ()) -> Rules:
         """Where photos by URL may come from; `hosts`, if there are any, stand instead of `url_hosts`.
@@ -269,35 +269,11 @@ class Settings(BaseSettings):
         """
         from catalog.photo_urls import Rules, host_list
 
-        return Rules(host_list(hosts or _split(self.url_hosts)), host_list(_split(self.url_inside_hosts)))
+        return Rules(host_list(hosts or listed(self.url_hosts)), host_list(listed(self.url_inside_hosts)))
 
     @property
     def weights_cache(self) -> Path:
         return self.cache_dir or home() / "cache"
-
-
-def _split(written: str) -> list[str]:
-    """What is separated by commas."""
-    return [part for part in written.split(",") if part.strip()]
-
-
-def _pairs(value: SecretStr) -> dict[str, str]:
-    entries = (one.strip().partition(":") for one in value.get_secret_value().split(",") if one.strip())
-    return {name: secret for name, _, secret in entries}
-
-
-def _readable(url: SecretStr) -> SecretStr:
-    """What is misread as a host or a port would be told as one, though it is half of a password."""
-    try:
-        parts = urlsplit(url.get_secret_value())
-        one_host = parts.netloc.count("@") <= 1 and parts.port != 0
-    except ValueError:  # a port that is no number
-        one_host = False
-    if not one_host or parts.fragment or "@" in parts.path + parts.query:
-        raise ValueError(
-            "is no URL; characters such as @ : / ? # in a password are written as %40 %3A %2F %3F %23"
-        )
-    return url
 
 
 @cache

@@ -45,15 +45,15 @@ def find(
     if not words.strip():
         return _browse(connection, condition, size, cursor.mark(chosen), after)
     question = cursor.mark(words, chosen)
-    asked = ask(connection, typed, meaning)
-    if after is None and (first := ranking.of_sku(connection, words, condition)):
+    asked = ask(connection, typed, meaning)  # before a sku is looked for: the words are thought of meanwhile
+    if after is not None:
+        asked, ranked = understood(connection, asked), cursor.read(question, after)
+    elif first := ranking.of_sku(connection, words, condition):
         the_sku: reasons.Found = dict.fromkeys(first, ("sku as it was typed",))
         return _page(connection, [(product_id, 1.0) for product_id in first], size, question, the_sku)
-    if after is None:
+    else:
         found = ranking.candidates(connection, asked, condition)
         asked, ranked = found.asked, covering.first_the_thing(connection, found)[: ranking.DEPTH]
-    else:
-        asked, ranked = understood(connection, asked), cursor.read(question, after)
     why = reasons.of_words(connection, asked, [product_id for product_id, _ in ranked[:size]])
     return _page(connection, ranked, size, question, why)
 

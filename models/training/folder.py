@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -95,9 +94,6 @@ class RunFolder:
 
     def write_yaml(self, path: Path, value: Any) -> None:
         self.write(path, yaml.safe_dump(value, sort_keys=False, allow_unicode=True).encode())
-
-    def write_json(self, path: Path, value: Any) -> None:
-        self.write(path, json.dumps(value, indent=2, ensure_ascii=False).encode())
 
     def write_table(self, name: str, head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         self.write(self.path / name, "".join(_csv_line(row) for row in (head, *rows)).encode())

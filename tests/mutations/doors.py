@@ -61,7 +61,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation(
         "any name leads here",
         "workers/web/guards.py",
-        "    if name in LOOPBACK or name in web.hosts:",
+        "    if name in THIS_MACHINE or name in web.hosts:",
         "    if name is not None:",
         f"{_DOORS}::test_on_the_machine_itself_nobody_needs_a_key_but_the_name_must_be_the_machines",
     ),
@@ -159,14 +159,14 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation(
         "metrics for other machines without a password",
         "workers/scraped.py",
-        "    if auth is None and address not in LOOPBACK:",
+        "    if auth is None and address not in THIS_MACHINE:",
         "    if False:",
         f"{_METRICS}::test_metrics_are_for_other_machines_with_a_password_only",
     ),
     Mutation(
         "Flower without a password",
         "workers/cli/services.py",
-        '    if address not in {"127.0.0.1", "::1", "localhost"} and secret is None:',
+        "    if address not in THIS_MACHINE and secret is None:",
         "    if False:",
         "tests/acceptance/test_commands.py::test_flower_answers_and_needs_a_password_beyond_this_machine",
     ),

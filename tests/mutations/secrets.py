@@ -24,7 +24,7 @@ MUTATIONS = (
     ),
     Mutation(
         "half a password is a host",
-        "workers/settings.py",
+        "workers/written.py",
         'parts.netloc.count("@") <= 1 and ',
         "",
         "tests/workers/test_settings.py::test_a_password_that_would_be_read_as_a_place_is_refused",

@@ -80,19 +80,9 @@ def test_a_host_without_room_is_unfit_and_the_model_is_not_to_blame(
 def test_lost_weights_are_named_and_adding_the_model_again_mends_them(
     engine: sa.Engine, tmp_path: Path
 ) -> None:
-    store, weights = MemoryAssetStore(), tmp_path / "w.safetensors"
+    store, spec = MemoryAssetStore(), spec_of_weights(tmp_path)
     store.ensure_bucket()
-    weights.write_bytes(b"weights")
-    spec = ModelSpec(
-        name="m",
-        version=1,
-        task="classify",
-        builder="torchvision:resnet18",
-        weights=str(weights),
-        sha256=hashlib.sha256(b"weights").hexdigest(),
-        labels=("a", "b"),
-        preprocessing=Preprocessing(size=16, fit="squash"),
-    )
+    weights = Path(spec.weights)
     version, _ = registry.add(engine, store, spec, weights)
     store.delete(version.spec["weights"])
     with pytest.raises(WeightsError, match="gone from the store"):
@@ -167,12 +157,11 @@ def test_a_database_that_is_away_is_no_fault_of_a_model(
         ModelCache(engine, MemoryAssetStore(), tmp_path, "cpu", Slow()).get([register(engine, "first")])
 
 
-def added(engine: sa.Engine, store: MemoryAssetStore, folder: Path) -> versions.Version:
-    """A version whose weights lie in the store."""
-    store.ensure_bucket()
+def spec_of_weights(folder: Path) -> ModelSpec:
+    """Of a network whose weights lie in the folder."""
     weights = folder / "w.safetensors"
     weights.write_bytes(b"weights")
-    spec = ModelSpec(
+    return ModelSpec(
         name="m",
         version=1,
         task="classify",
@@ -182,7 +171,13 @@ def added(engine: sa.Engine, store: MemoryAssetStore, folder: Path) -> versions.
         labels=("a", "b"),
         preprocessing=Preprocessing(size=16, fit="squash"),
     )
-    return registry.add(engine, store, spec, weights)[0]
+
+
+def added(engine: sa.Engine, store: MemoryAssetStore, folder: Path) -> versions.Version:
+    """A version whose weights lie in the store."""
+    store.ensure_bucket()
+    spec = spec_of_weights(folder)
+    return registry.add(engine, store, spec, Path(spec.weights))[0]
 
 
 def test_weights_that_somebody_replaced_in_the_store_are_refused(engine: sa.Engine, tmp_path: Path) -> None:

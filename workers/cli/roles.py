@@ -42,8 +42,8 @@ def set_(
     """
     engine, password = Runtime(settings()).engine, token_urlsafe(24)
     with engine.begin() as connection:
-        statements = parts.script(connection, part, password)
         if as_sql:
+            statements = parts.script(connection, part, password)
             print("".join(f"{statement};\n" for statement in statements), end="")
             name = parts.role_name(connection, part)
         else:

@@ -12,8 +12,7 @@ from workers.cli.options import JsonFlag
 from workers.embedded.errors import ServiceError
 from workers.runtime import Runtime
 from workers.settings import settings
-
-LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+from workers.this_machine import THIS_MACHINE
 
 
 class Role(StrEnum):
@@ -40,7 +39,7 @@ def serve(
     Example: tagmill serve --port 8100
     """
     config = settings()
-    if config.api_keys is None and (host not in LOOPBACK or config.web_hosts or config.web_proxies):
+    if config.api_keys is None and (host not in THIS_MACHINE or config.web_hosts or config.web_proxies):
         raise ServiceError(
             "others than this machine are to see it, by --host, TAGMILL_WEB_HOSTS or TAGMILL_WEB_PROXIES: set "
             "TAGMILL_API_KEYS first, an entry is made by `tagmill api-key NAME`"

@@ -12,6 +12,7 @@ from rich.markup import escape
 from workers.cli.console import err, out, print_json
 from workers.runtime import Runtime
 from workers.settings import home, settings
+from workers.this_machine import THIS_MACHINE
 
 TASK_COLUMNS = "name,args,state,received,runtime,worker,uuid"
 
@@ -92,7 +93,7 @@ def flower(
     Beyond the loopback address it needs TAGMILL_FLOWER_BASIC_AUTH=user:password.
     """
     secret = settings().flower_basic_auth
-    if address not in {"127.0.0.1", "::1", "localhost"} and secret is None:
+    if address not in THIS_MACHINE and secret is None:
         raise typer.BadParameter(
             "set TAGMILL_FLOWER_BASIC_AUTH=user:password to open Flower beyond this machine"
         )

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from workers.this_machine import THIS_MACHINE
 from workers.web.bodies import is_upload
 from workers.web.health import HEALTH
 from workers.web.keys import LOCAL, Caller
@@ -22,7 +23,6 @@ from workers.web.state import Web
 
 Guard = Callable[[Request, Web], Awaitable[Response | None]]
 
-LOOPBACK = frozenset(("localhost", "127.0.0.1", "::1"))
 SAFE = frozenset(("GET", "HEAD", "OPTIONS"))
 _FORWARDED = frozenset(("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via"))
 FREE = "/static/"
@@ -69,7 +69,7 @@ async def host(request: Request, web: Web) -> Response | None:
         told = "this request came through a proxy, so from anywhere: set TAGMILL_API_KEYS first (docs/api.md)"
         return respond(request, 403, told)
     name = _host_name(request)
-    if name in LOOPBACK or name in web.hosts:
+    if name in THIS_MACHINE or name in web.hosts:
         return None
     return respond(request, 421, "this host name is not served here; TAGMILL_WEB_HOSTS names those that are")
 
