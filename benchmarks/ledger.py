@@ -22,6 +22,7 @@ import sqlalchemy as sa
 
 from benchmarks.rows import Row, run
 from benchmarks.scratch import Scratch, scratch
+from catalog.arrays import as_literals
 from catalog.ledger import Ledger
 from tests.catalog.shop import add_version, stored
 
@@ -89,7 +90,7 @@ def of_a_million(place: Scratch, quick: bool) -> list[Row]:
     """Seconds and memory of `tagmill process` for a million photos, and of handing all of them out."""
     photos = MILLION // 10 if quick else MILLION
     url = place.database()
-    engine = sa.create_engine(url)
+    engine = as_literals(sa.create_engine(url))
     with engine.begin() as connection:
         connection.execute(sa.text(IMAGES), {"count": photos})
     _analyze(engine)

@@ -22,6 +22,7 @@ from benchmarks.first_page import first_pages
 from benchmarks.rows import Row, run
 from benchmarks.scratch import scratch
 from catalog import search
+from catalog.arrays import as_literals
 from catalog.search import Chosen, Meaning, indexing, vector_indexes
 from catalog.search.meaning import literal
 from models.text import TextEmbedder, bundled
@@ -80,7 +81,7 @@ def measure(quick: bool) -> list[Row]:
     count = PRODUCTS // 10 if quick else PRODUCTS
     with scratch() as place:
         database = place.database()
-        engine = sa.create_engine(database)
+        engine = as_literals(sa.create_engine(database))
         shop, rows = built(engine, count)
         rows += searched(shop)
         rows += first_pages(place, database)

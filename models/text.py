@@ -11,6 +11,7 @@ import json
 from collections.abc import Sequence
 from functools import cached_property
 from importlib.util import find_spec
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,7 @@ class TextEmbedder:
         except (OSError, ValueError, KeyError, ImportError, SafetensorError) as error:
             raise WeightsError(f"{folder} holds no text embedder that can be read: {error}") from None
         _check(folder, self._how, pooling, self._weights)
+        self._weights = _joined(folder, self._weights, int(self._how["num_hidden_layers"]))
         self._packed = _packed(self._weights)
         self._weights = {name: one for name, one in self._weights.items() if name not in self._packed}
 
@@ -108,12 +110,9 @@ class TextEmbedder:
     def _layer(self, hidden: Tensor, mask: Tensor | None, name: str) -> Tensor:
         heads = int(self._how["num_attention_heads"])
         rows, length, width = hidden.shape
-
-        def split(part: str) -> Tensor:
-            projected = self._linear(hidden, f"{name}attention.self.{part}")
-            return projected.view(rows, length, heads, width // heads).transpose(1, 2)
-
-        seen = F.scaled_dot_product_attention(split("query"), split("key"), split("value"), attn_mask=mask)
+        projected = self._linear(hidden, f"{name}attention.self")
+        query, key, value = projected.view(rows, length, 3, heads, -1).permute(2, 0, 3, 1, 4).unbind()
+        seen = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
         seen = self._linear(
             seen.transpose(1, 2).reshape(rows, length, width), f"{name}attention.output.dense"
         )
@@ -136,6 +135,19 @@ class TextEmbedder:
 def _single(one: Tensor) -> Tensor:
     """Numbers in half or double precision as float32: not every processor multiplies the others."""
     return one.float() if one.is_floating_point() else one
+
+
+def _joined(folder: Path, weights: dict[str, Tensor], layers: int) -> dict[str, Tensor]:
+    """With the three projections of each attention as one matrix, which one call multiplies. Raises WeightsError."""
+    found = dict(weights)
+    names = [f"encoder.layer.{layer}.attention.self" for layer in range(layers)]
+    try:
+        for name, kind in product(names, ("weight", "bias")):
+            parts = [found.pop(f"{name}.{part}.{kind}") for part in ("query", "key", "value")]
+            found[f"{name}.{kind}"] = torch.cat(parts)
+    except KeyError as missing:
+        raise WeightsError(f"{folder}: the weights have no {missing}; fetch the folder again") from None
+    return found
 
 
 def _packed(weights: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from catalog import migrate
+from catalog.arrays import as_literals
 from catalog.asset_store import S3AssetStore
 from workers.embedded import services
 from workers.embedded.services import Endpoints
@@ -55,7 +56,7 @@ def database_url(server: sa.Engine) -> Iterator[str]:
 @pytest.fixture
 def engine(database_url: str) -> Iterator[sa.Engine]:
     """An engine on a migrated database of this test's own."""
-    engine = sa.create_engine(database_url)
+    engine = as_literals(sa.create_engine(database_url))
     yield engine
     engine.dispose()
 

@@ -7,6 +7,7 @@ from functools import cached_property
 
 import sqlalchemy as sa
 
+from catalog.arrays import as_literals
 from catalog.asset_store import AssetStore, S3AssetStore
 from catalog.ledger import Ledger
 from models.photo import Limits
@@ -45,7 +46,7 @@ class Runtime:
 
     def make_engine(self, *, pool_size: int, max_overflow: int, options: str = "") -> sa.Engine:
         """A pool of connections of its own; `options` as Postgres takes them at a connection's start."""
-        return sa.create_engine(
+        engine = sa.create_engine(
             self.settings.database_url.get_secret_value(),
             pool_pre_ping=True,
             hide_parameters=True,  # an error tells its statement; in the values are secrets of webhooks
@@ -59,6 +60,7 @@ class Runtime:
                 **_NOTICE_A_DEAD_SERVER,
             },
         )
+        return as_literals(engine)
 
     @cached_property
     def store(self) -> AssetStore:

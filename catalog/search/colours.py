@@ -13,7 +13,7 @@ def of_products(
     """(product, colour) of those whose photos have one of `colours`."""
     if not colours or not product_ids:
         return []
-    rows = connection.execute(_OF_PRODUCTS, {"ids": list(product_ids), "colours": list(colours)})
+    rows = connection.execute(_OF_PRODUCTS, {"ids": list(product_ids), "colours": list(colours)}).all()
     return [(row.product_id, row.colour) for row in rows]
 
 

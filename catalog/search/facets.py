@@ -14,6 +14,7 @@ from catalog.search.chosen import Where, where
 from catalog.search.hits import Chosen, Facet, FacetValue
 from catalog.search.known import as_known
 from catalog.search.meaning import Meaning
+from catalog.search.statements import ids
 
 SAMPLE = 1000
 """Products of a search whose values are counted; of more, those that fit best, or the newest."""
@@ -50,7 +51,7 @@ def facets(
 def _products(connection: sa.Connection, words: str, asked: Asked | None, condition: Where) -> list[int]:
     if asked is None:
         query = sa.text(f"SELECT p.id FROM products p WHERE {condition.sql} ORDER BY p.id DESC LIMIT :sample")
-        return list(connection.scalars(query, {**condition.parameters, "sample": SAMPLE}))
+        return ids(connection, query, {**condition.parameters, "sample": SAMPLE})
     if of_sku := ranking.of_sku(connection, words, condition):
         return of_sku
     found = ranking.candidates(connection, asked, condition, SAMPLE)

@@ -18,7 +18,7 @@ from catalog.search.hits import Chosen, Page
 from catalog.search.known import as_known
 from catalog.search.meaning import Meaning, Vector, literal
 from catalog.search.shown import hits
-from catalog.search.statements import statement
+from catalog.search.statements import ids, statement
 from catalog.skus import product_ids
 
 SIZE = 24
@@ -125,7 +125,7 @@ def _browse(
 ) -> Page:
     below = cursor.LARGEST_ID if after is None else _last(cursor.read(question, after))
     query = statement(_NEWEST, where=condition.sql)
-    found = list(connection.scalars(query, {**condition.parameters, "below": below, "size": size + 1}))
+    found = ids(connection, query, {**condition.parameters, "below": below, "size": size + 1})
     shown = [(product_id, 0.0) for product_id in found[:size]]
     more = cursor.write(question, shown[-1:]) if len(found) > size else None
     return Page(hits(connection, shown, {}), more)

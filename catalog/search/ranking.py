@@ -15,7 +15,7 @@ from catalog.search import tags, vectors
 from catalog.search.asking import Asked, understood
 from catalog.search.chosen import Where
 from catalog.search.cursor import Ranked
-from catalog.search.statements import statement
+from catalog.search.statements import ids, statement
 from catalog.search.tags import Cuts
 from catalog.search.thought import Thought
 
@@ -82,9 +82,10 @@ class Candidates:
 def candidates(connection: sa.Connection, asked: Asked, where: Where, depth: int = DEPTH) -> Candidates:
     """All that is found; what needs no meaning first, while it is thought of."""
     with_words = by_words(connection, asked, where, depth)
-    named = by_tags(connection, asked.named, where, depth)
+    beside = depth if len(with_words) < depth else depth // 2  # of what would be cut off, half is not read
+    named = by_tags(connection, asked.named, where, beside)
     asked = understood(connection, asked)
-    near = by_nearness(connection, asked.near, where, depth) if len(named) < ENOUGH else []
+    near = by_nearness(connection, asked.near, where, beside) if len(named) < ENOUGH else []
     alike = vectors.TEXTS_ALIKE if with_words else vectors.TEXTS_ALIKE_ALONE
     meant = by_meaning(connection, asked.thought, where, alike)
     tagged = frozenset(named if asked.named.labels else near)
@@ -96,7 +97,7 @@ def of_sku(connection: sa.Connection, words: str, where: Where) -> list[int]:
     typed = words.strip()
     forms = list(dict.fromkeys((typed, typed.upper(), typed.lower())))
     query = statement(_SKU, where=where.sql)
-    return list(connection.scalars(query, {**where.parameters, "forms": forms}))
+    return ids(connection, query, {**where.parameters, "forms": forms})
 
 
 def fuse(orders: Iterable[Sequence[int]]) -> list[Ranked]:
@@ -114,7 +115,7 @@ def _matching(connection: sa.Connection, tsquery: str, where: Where, depth: int)
     query = statement(_MATCHING, joined=joined, own=where.own, looked_up=where.looked_up)
     pool = POOL if where.looked_up == "true" else LOOKED_UP_POOL
     parameters = {**where.parameters, "query": tsquery, "pool": pool, "depth": depth}
-    return list(connection.scalars(query, parameters))
+    return ids(connection, query, parameters)
 
 
 _SKU = (

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from catalog.search.statements import statement
+from catalog.search.statements import ids, statement
 
 # The cut-offs are looked at for rows that have a label only: most have none. `p` in the innermost condition keeps the
 # planner from reading all products with the tag first.
@@ -76,7 +76,7 @@ def surest(
     joined = "" if condition == "true" else "JOIN products p ON p.id = sure.product_id"
     query = statement(_SUREST, joined=joined, where=condition)
     given = {**(parameters or {}), **_renamed(wanted), "limit": limit, "pool": pool or limit}
-    return list(connection.scalars(query, given))
+    return ids(connection, query, given)
 
 
 def reasons(

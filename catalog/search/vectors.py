@@ -60,7 +60,7 @@ def _run(
     width = str(parameters["vector"]).count(",") + 1
     joined = "" if where.any else "JOIN products p ON p.id = t.product_id"
     text = statement(query, joined=joined, where=where.sql, exact=exact, half=f"halfvec({width})")
-    return [(row[0], float(row[1])) for row in connection.execute(text, parameters)]
+    return [(row[0], float(row[1])) for row in connection.execute(text, parameters).all()]
 
 
 _LOOK_FOR = sa.text(

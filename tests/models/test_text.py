@@ -99,3 +99,14 @@ def test_a_folder_that_is_no_text_embedder(
         TextEmbedder(copy)
     with pytest.raises(WeightsError):
         TextEmbedder(tmp_path / "nothing")
+
+
+def test_weights_that_lack_a_matrix(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder, tmp_path / "model")
+    weights = load_file(folder / "model.safetensors")
+    del weights["encoder.layer.2.attention.self.key.weight"]
+    save_file(weights, tmp_path / "model" / "model.safetensors")
+    with pytest.raises(
+        WeightsError, match=r"have no 'encoder\.layer\.2\.attention\.self\.key\.weight'; fetch"
+    ):
+        TextEmbedder(tmp_path / "model")
