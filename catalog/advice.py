@@ -83,7 +83,10 @@ TABLE: Final[tuple[tuple[tuple[str, ...], str], ...]] = (
         ("training_failed", "reprocess_failed", "collect_failed", "statistics_failed"),
         "the reason says what went wrong: mend it before the next run is due",
     ),
-    (("export_failed",), "the reason says what went wrong: mend it, then run the same command again"),
+    (
+        ("export_failed", "ingest_failed"),
+        "the reason says what went wrong: mend it, then run the same command again",
+    ),
 )
 
 ADVICE: Final = {code: says for codes, says in TABLE for code in codes}
@@ -140,6 +143,7 @@ NAMES: Final = {
     "collect_failed": "Collecting failed",
     "statistics_failed": "Statistics failed",
     "export_failed": "The export failed",
+    "ingest_failed": "The ingest ended before its time",
 }
 """What each code means, in words."""
 

@@ -12,6 +12,13 @@ class CatalogError(Exception):
     """Read the message: it names what was wrong and what to change; nothing else needs repair."""
 
 
+def why(error: BaseException) -> str:
+    """What ended a job before its time, in a sentence."""
+    if isinstance(error, KeyboardInterrupt):
+        return "it was stopped before its end; the same command goes on with it"
+    return str(error) if isinstance(error, CatalogError) else f"{type(error).__name__}: {error}"
+
+
 class ManifestError(CatalogError):
     """Correct the manifest as a whole (its place, format or header) and start again; no row was read."""
 

@@ -23,6 +23,7 @@ from catalog.acceptance import accept, forget_errors, known_photos, record_error
 from catalog.asset_store import CONTENT_TYPES, AssetStore, image_key
 from catalog.batches import Batch, Summary, batches, counted
 from catalog.error_report import ErrorReport
+from catalog.errors import why
 from catalog.intake import NewPhoto
 from catalog.jobs import UNBOUND, Bounds
 from catalog.ledger import Lane
@@ -99,10 +100,11 @@ class Ingest:
                 summary.job_id = jobs.create(connection, "ingest", place, self._lane, self._bounds)
         try:
             self._take_all(manifest, report, summary, dry_run, on_progress)
-        except BaseException:
+        except BaseException as error:
             if summary.job_id is not None:
+                ended = {**summary.as_dict(), "interrupted": True, "error": why(error)}
                 with self._engine.begin() as connection:
-                    jobs.close(connection, summary.job_id, {**summary.as_dict(), "interrupted": True})
+                    jobs.close(connection, summary.job_id, ended)
             raise
         summary.seconds = time.perf_counter() - started
         if summary.job_id is not None:

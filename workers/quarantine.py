@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from catalog import failures, holds, jobs, versions
+from catalog import failures, holds, jobs, photo_urls, versions
 from catalog.advice import FILE_AT_FAULT
 from catalog.failures import Group, Selection
 from workers.intake import publish_due
@@ -38,7 +38,8 @@ def commands(group: Group, selection: Selection) -> list[str]:
     """What takes up again the selected failures of a group, once they are mended; ready for a shell."""
     of_file = group.code in FILE_AT_FAULT
     manifests = group.manifests[:_MANIFESTS] if of_file or "ingest" in group.stages else ()
-    found = [f"tagmill ingest {shlex.quote(place)}" for place in manifests]
+    by_url = ["--allow-urls"] if group.code in photo_urls.CODES else []
+    found = [shlex.join(["tagmill", "ingest", place, *by_url]) for place in manifests]
     if "process" in group.stages and not of_file:
         found.append(shlex.join(["tagmill", "jobs", "retry", *_options(group, selection)]))
     return found

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
 from catalog import jobs, locks
-from catalog.errors import CatalogError, ExportError, JobCancelled
+from catalog.errors import ExportError, JobCancelled, why
 from catalog.export.beginning import begun, found, has_open_job
 from catalog.export.choosing import catalog_identity, check_not_collected, chosen
 from catalog.export.place import PARTIAL, Place
@@ -100,12 +100,9 @@ def _closing_its_job(
         raise JobCancelled(
             f"job {state.job_id} was cancelled; its parts stay in {place}, and the same command goes on with them"
         ) from None
-    except KeyboardInterrupt:
-        _close(engine, lock, state, {"interrupted": True})
-        raise
-    except Exception as error:
-        said = str(error) if isinstance(error, CatalogError) else f"{type(error).__name__}: {error}"
-        _close(engine, lock, state, {"error": said})
+    except (Exception, KeyboardInterrupt) as error:
+        stopped = {"interrupted": True} if isinstance(error, KeyboardInterrupt) else {}
+        _close(engine, lock, state, {**stopped, "error": why(error)})
         raise
     _close(engine, lock, done, summary(done))
     return done

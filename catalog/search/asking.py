@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import sqlalchemy as sa
 
 from catalog.search import label_texts, names, spelling
+from catalog.search import words as texts
 from catalog.search.looking import Looked, look
 from catalog.search.meaning import Meaning
 from catalog.search.names import Labels, Named
@@ -23,7 +24,7 @@ class Asked:
     """`named` are labels, `near` those that the words are only near to; `colours` are words that photos' colours have.
 
     `thing` are the words that say what is looked for: those that name labels; where only near ones are known, all but
-    colours; where none are known, none. `labels` are all that there are.
+    colours; where none are known, none. `labels` are all that there are. `is_sku`: all that was typed is one.
 
     Without a text embedder there is no `thought`. What it adds, `near` labels, is there once it is `understood`.
     """
@@ -34,6 +35,7 @@ class Asked:
     colours: tuple[str, ...]
     labels: Labels
     thought: Thought | None
+    is_sku: bool
     near: Cuts = NONE
 
     @property
@@ -60,14 +62,16 @@ class Asked:
         return f" {operator} ".join(one.word + (":*" if one.begins else "") for one in self.spelt)
 
 
-def ask(connection: sa.Connection, words: Sequence[str], meaning: Meaning | None) -> Asked:
-    """What `words` (see `words.query`) ask for, as far as it can be told without thinking."""
+def ask(connection: sa.Connection, typed: str, meaning: Meaning | None) -> Asked:
+    """What somebody `typed` asks for, as far as it can be told without thinking. Raises BadQuery."""
+    words = texts.query(typed)
     thought = _think(meaning, words)  # most words are spelt rightly
-    looked, said, spelt = _looked(connection, words)
+    looked, said, spelt = _looked(connection, words, typed)
     if list(looked.words) != list(words):
         thought = _think(meaning, looked.words)
     named = list(dict.fromkeys(name.label for name in said.found))[:MOST_LABELS]
-    return Asked(spelt, said.labels.cuts.of(named), said.thing, looked.colours, said.labels, thought)
+    cuts = said.labels.cuts.of(named)
+    return Asked(spelt, cuts, said.thing, looked.colours, said.labels, thought, looked.is_sku)
 
 
 def _think(meaning: Meaning | None, words: Sequence[str]) -> Thought | None:
@@ -85,14 +89,16 @@ def understood(connection: sa.Connection, asked: Asked) -> Asked:
     return replace(asked, near=near, thing=tuple(word for word in asked.words if word not in asked.colours))
 
 
-def _looked(connection: sa.Connection, words: Sequence[str]) -> tuple[Looked, Named, tuple[Spelt, ...]]:
+def _looked(
+    connection: sa.Connection, words: Sequence[str], typed: str
+) -> tuple[Looked, Named, tuple[Spelt, ...]]:
     """What is known of the words once they are spelt rightly, the names they hold, and how they were spelt."""
-    looked = look(connection, words)
+    looked = look(connection, words, typed)
     said = names.named(connection, looked.labels, looked.stem_of)
     known = looked.known.union(said.thing)
     spelt = tuple(spelling.spell(connection, words, known, lambda: names.vocabulary(said.labels.names)))
     meant = [one.word for one in spelt]
     if meant == list(words):
         return looked, said, spelt
-    looked = look(connection, meant)
+    looked = look(connection, meant, typed)
     return looked, names.named(connection, looked.labels, looked.stem_of), spelt

@@ -31,8 +31,9 @@ def facets(
     Each is counted beside what is chosen in the others. A defect that a classifier or a person tags is a tag. Facets
     without any value are left out. With the same `meaning` they are of what `find` finds. Raises BadQuery.
     """
-    typed, chosen = texts.query(words), as_known(connection, chosen)
-    asked = understood(connection, ask(connection, typed, meaning)) if words.strip() else None
+    texts.check(words, "the words")
+    chosen = as_known(connection, chosen)
+    asked = understood(connection, ask(connection, words, meaning)) if words.strip() else None
     apart = [name for name in NAMES if getattr(chosen, name)]
     found = {}
     for without in (None, *apart):
@@ -52,7 +53,7 @@ def _products(connection: sa.Connection, words: str, asked: Asked | None, condit
     if asked is None:
         query = sa.text(f"SELECT p.id FROM products p WHERE {condition.sql} ORDER BY p.id DESC LIMIT :sample")
         return ids(connection, query, {**condition.parameters, "sample": SAMPLE})
-    if of_sku := ranking.of_sku(connection, words, condition):
+    if of_sku := ranking.of_sku(connection, asked, words, condition):
         return of_sku
     found = ranking.candidates(connection, asked, condition, SAMPLE)
     return [product_id for product_id, _ in found.ranked[:SAMPLE]]

@@ -40,15 +40,16 @@ def find(
     Raises BadQuery, BadCursor.
     """
     cursor.check_size(size)
-    typed, chosen = texts.query(words), as_known(connection, chosen)
+    texts.check(words, "the words")
+    chosen = as_known(connection, chosen)
     condition = where(connection, chosen)
     if not words.strip():
         return _browse(connection, condition, size, cursor.mark(chosen), after)
     question = cursor.mark(words, chosen)
-    asked = ask(connection, typed, meaning)  # before a sku is looked for: the words are thought of meanwhile
+    asked = ask(connection, words, meaning)
     if after is not None:
         asked, ranked = understood(connection, asked), cursor.read(question, after)
-    elif first := ranking.of_sku(connection, words, condition):
+    elif first := ranking.of_sku(connection, asked, words, condition):
         the_sku: reasons.Found = dict.fromkeys(first, ("sku as it was typed",))
         return _page(connection, [(product_id, 1.0) for product_id in first], size, question, the_sku)
     else:

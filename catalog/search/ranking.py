@@ -15,6 +15,7 @@ from catalog.search import tags, vectors
 from catalog.search.asking import Asked, understood
 from catalog.search.chosen import Where
 from catalog.search.cursor import Ranked
+from catalog.search.looking import skus
 from catalog.search.statements import ids, statement
 from catalog.search.tags import Cuts
 from catalog.search.thought import Thought
@@ -92,12 +93,12 @@ def candidates(connection: sa.Connection, asked: Asked, where: Where, depth: int
     return Candidates(fuse([with_words, named, near, meant]), asked, tagged)
 
 
-def of_sku(connection: sa.Connection, words: str, where: Where) -> list[int]:
-    """The product whose sku is typed, in this case or another."""
-    typed = words.strip()
-    forms = list(dict.fromkeys((typed, typed.upper(), typed.lower())))
+def of_sku(connection: sa.Connection, asked: Asked, typed: str, where: Where) -> list[int]:
+    """The product whose sku is `typed`, in this case or another."""
+    if not asked.is_sku:
+        return []
     query = statement(_SKU, where=where.sql)
-    return ids(connection, query, {**where.parameters, "forms": forms})
+    return ids(connection, query, {**where.parameters, "skus": skus(typed)})
 
 
 def fuse(orders: Iterable[Sequence[int]]) -> list[Ranked]:
@@ -119,7 +120,7 @@ def _matching(connection: sa.Connection, tsquery: str, where: Where, depth: int)
 
 
 _SKU = (
-    "SELECT p.id FROM products p WHERE p.sku = ANY(CAST(:forms AS text[])) AND {where} ORDER BY p.id LIMIT 3"
+    "SELECT p.id FROM products p WHERE p.sku = ANY(CAST(:skus AS text[])) AND {where} ORDER BY p.id LIMIT 3"
 )
 
 # `to_tsquery` of a constant is planned as a constant; 1 divides the rank by the logarithm of the text's length.

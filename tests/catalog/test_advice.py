@@ -62,7 +62,7 @@ def subclasses(kind: type[PhotoError]) -> Iterator[type[PhotoError]]:
 def test_every_code_has_advice() -> None:
     found = written()
     assert {"bad_sku", "worker_lost", "out_of_memory", "result_refused", "malformed_row"} <= found
-    jobs = {"training_failed", "reprocess_failed"} | {
+    jobs = {"training_failed", "reprocess_failed", "ingest_failed"} | {
         f"{kind}_failed" for kind in WITHOUT_ITEMS - {"retrain"}
     }
     photos = {kind.code for kind in subclasses(PhotoError) if kind.__module__.startswith("models.")}

@@ -19,6 +19,8 @@ from workers.terminal import PlainConsole, plain
 
 OUTAGE = 75  # EX_TEMPFAIL of sysexits.h
 """Exit code where a service was away: the same command may do when it is back."""
+STOPPED = 130
+"""Exit code after Ctrl-C, as a shell has it."""
 
 out = PlainConsole(highlight=False)
 err = PlainConsole(stderr=True, highlight=False)

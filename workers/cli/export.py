@@ -10,13 +10,12 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from catalog.export.state import State
-from workers.cli.console import duration, err, out, print_json, size
+from workers.cli.console import STOPPED, duration, err, out, print_json, size
 from workers.cli.options import JsonFlag, WhereOption
 from workers.runtime import Runtime
 from workers.settings import settings
 
 SOME_FAILED = 3
-STOPPED = 130  # as a shell has it for Ctrl-C
 
 
 class Kind(StrEnum):

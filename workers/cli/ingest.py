@@ -14,7 +14,7 @@ from catalog.batches import Summary
 from catalog.error_report import ErrorReport
 from catalog.ledger import Lane
 from catalog.manifests import Manifest
-from workers.cli.console import err, out, print_json
+from workers.cli.console import STOPPED, err, out, print_json
 from workers.cli.options import FreshFlag, JsonFlag, WhereOption
 from workers.intake import ingest_manifest, publish_due
 from workers.runtime import Runtime
@@ -85,18 +85,22 @@ def ingest(
         raise typer.BadParameter(str(error), param_hint="--url-host") from None
     with _progress() as bar:
         task = bar.add_task("ingest", total=None, photos=0, rate=0.0)
-        summary, report = ingest_manifest(
-            Runtime(config),
-            manifest,
-            roots=root or (),
-            models=model or (),
-            dry_run=dry_run,
-            threads=threads,
-            lane="fresh" if fresh else "backlog",
-            urls=rules,
-            again=refetch,
-            on_progress=lambda opened, state: _show(bar, task, opened, state),
-        )
+        try:
+            summary, report = ingest_manifest(
+                Runtime(config),
+                manifest,
+                roots=root or (),
+                models=model or (),
+                dry_run=dry_run,
+                threads=threads,
+                lane="fresh" if fresh else "backlog",
+                urls=rules,
+                again=refetch,
+                on_progress=lambda opened, state: _show(bar, task, opened, state),
+            )
+        except KeyboardInterrupt:
+            err.print("stopped; what is committed stays, and the same command goes on with the rest")
+            raise typer.Exit(STOPPED) from None
     if as_json:
         print_json({**summary.as_dict(), "errors_file": str(report.path) if report.count else None})
     else:

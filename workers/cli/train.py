@@ -14,7 +14,7 @@ from rich.progress import Progress
 
 from models import plain_yaml
 from models.errors import BuilderError, RecipeError, SpecError, TrainingError, WeightsError
-from workers.cli.console import duration, err, out, print_json, table
+from workers.cli.console import STOPPED, duration, err, out, print_json, table
 from workers.cli.options import Device
 
 RUNS = Path("runs")
@@ -115,7 +115,7 @@ def _run(wanted: Any, place: Path, ours: Any, *, resume: bool) -> dict[str, Any]
         raise TrainingError(str(error)) from None
     except KeyboardInterrupt:
         err.print(f"stopped; go on with: tagmill train --resume --out {place}", soft_wrap=True)
-        sys.exit(130)
+        sys.exit(STOPPED)
     assert report is not None
     return as_document(report)
 

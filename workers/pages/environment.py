@@ -7,18 +7,27 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from workers.terminal import in_order
+
 _HERE = Path(__file__).parent
+
+
+def environment(*folders: Path, auto_reload: bool = True) -> Environment:
+    """For the templates in `folders`; marks that override the writing direction are shown, and not obeyed."""
+    return Environment(
+        loader=FileSystemLoader(folders),
+        autoescape=True,
+        finalize=lambda value: in_order(value) if type(value) is str else value,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=auto_reload,
+    )
 
 
 def render(template: str, folder: Path = _HERE, **names: object) -> str:
     """The page of a template in `folder` as text."""
-    environment = Environment(
-        loader=FileSystemLoader((folder, _HERE)),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["count"] = "{:,}".format
+    templates = environment(folder, _HERE)
+    templates.filters["count"] = "{:,}".format
     today = datetime.now(UTC).strftime("%d %B %Y").lstrip("0")
-    return environment.get_template(template).render(made=today, **names)
+    return templates.get_template(template).render(made=today, **names)

@@ -6,10 +6,10 @@ import hashlib
 from functools import cache
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from workers.pages.environment import environment
 from workers.web.wording import FILTERS, GLOBALS
 
 _HERE = Path(__file__).parent
@@ -20,14 +20,7 @@ class Templates:
     """The templates of `workers/web/templates`, read once."""
 
     def __init__(self, folder: Path = _HERE / "templates") -> None:
-        self.environment = Environment(
-            loader=FileSystemLoader(folder),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            auto_reload=False,
-        )
+        self.environment = environment(folder, auto_reload=False)
         self.environment.filters.update(FILTERS)
         self.environment.globals.update(GLOBALS, asset=asset)
 
