@@ -85,6 +85,11 @@ _REFUSED: tuple[tuple[re.Pattern[bytes], str], ...] = (
     (re.compile(rb"\x00\x00\x01\x00"), "icon"),
     (re.compile(rb"\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)?(<!DOCTYPE svg[^>]*>\s*)?<svg", re.DOTALL), "SVG"),
 )
+# What comes under a photo's name, and is none.
+_OTHER: tuple[tuple[re.Pattern[bytes], str], ...] = (
+    (re.compile(rb"(?is)(\xef\xbb\xbf)?\s*(<!--.*?-->\s*)?<(!doctype html|html|head|body)"), "web page"),
+    (re.compile(rb"PK\x03\x04"), "ZIP archive"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +141,9 @@ def sniff(data: bytes) -> Format:
     for pattern, kind in _REFUSED:
         if pattern.match(head):
             raise FormatRefused(f"{kind} files are not accepted; convert the photo to JPEG, PNG or WebP")
+    for pattern, kind in _OTHER:
+        if pattern.match(head):
+            raise NotAnImage(f"the content is a {kind}, whatever its name; fetch the photo itself")
     raise NotAnImage("the content is not an image of a known format")
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from catalog.ledger import Lane
+from catalog.manifests.rows import shown
 
 Id = Annotated[int, Field(gt=0, lt=2**63)]
 Moment = Annotated[AwareDatetime, Field(strict=False)]  # strictly taken, text is no time
@@ -39,6 +40,6 @@ class Night(Retraining):
 
 
 def sentence(error: ValidationError) -> str:
-    """The first things that are wrong. What was given is not shown."""
+    """The first things that are wrong. What was given is not shown, and of names only their beginnings."""
     wrong = error.errors(include_url=False, include_input=False)[:3]
-    return "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in wrong)
+    return "; ".join(f"{shown('.'.join(map(str, one['loc'])))}: {one['msg']}" for one in wrong)

@@ -45,7 +45,16 @@ def by_tags(connection: sa.Connection, wanted: Cuts, where: Where, depth: int = 
     if where.ids is None:
         if where.any:
             return tags.surest(connection, wanted, depth)
-        return tags.surest(connection, wanted, depth, where.sql, where.parameters, LOOKED_UP_POOL)
+        own, looked_up = where.own, where.looked_up
+        return tags.surest(
+            connection,
+            wanted,
+            depth,
+            LOOKED_UP_POOL,
+            own=own,
+            looked_up=looked_up,
+            parameters=where.parameters,
+        )
     scores: dict[int, float] = {}
     for row in tags.reasons(connection, wanted, where.ids):
         scores[row.product_id] = max(row.score, scores.get(row.product_id, 0.0))

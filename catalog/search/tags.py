@@ -66,15 +66,20 @@ def surest(
     connection: sa.Connection,
     wanted: Cuts,
     limit: int,
-    condition: str = "true",
-    parameters: Mapping[str, object] | None = None,
     pool: int | None = None,
+    *,
+    own: str = "true",
+    looked_up: str = "true",
+    parameters: Mapping[str, object] | None = None,
 ) -> list[int]:
-    """Products with any of the labels, best score first; beside a `condition` on `products p`, of the best `pool`."""
+    """Products with any of the labels, best score first. Of each label the best `pool` rows are read.
+
+    `own` and `looked_up` are conditions as in `chosen.Where`: the second is looked at for the best `pool` products.
+    """
     if not wanted.labels:
         return []
-    joined = "" if condition == "true" else "JOIN products p ON p.id = sure.product_id"
-    query = statement(_SUREST, joined=joined, where=condition)
+    joined = "" if own == "true" else "JOIN products p ON p.id = sure.product_id"
+    query = statement(_SUREST, joined=joined, own=own, looked_up=looked_up)
     given = {**(parameters or {}), **_renamed(wanted), "limit": limit, "pool": pool or limit}
     return ids(connection, query, given)
 
@@ -119,18 +124,20 @@ _ARE_RARE = sa.text(
 
 # Several photos of a product may have the label, so fewer products may come than rows are read.
 _SUREST = f"""
-    SELECT sure.product_id FROM (
-        SELECT said.product_id, said.score FROM {_ASKED} CROSS JOIN LATERAL (
-            SELECT pi.product_id, c.score FROM classifications c
-            JOIN product_images pi ON pi.image_id = c.image_id
-            WHERE c.label = cut.label AND c.model_version_id = cut.version AND c.score >= cut.score
-              AND NOT EXISTS (SELECT FROM overrides o WHERE o.product_id = pi.product_id AND o.label = cut.label)
-            ORDER BY c.score DESC LIMIT :pool) said
-        UNION ALL
-        (SELECT product_id, 1.0 FROM overrides
-         WHERE label = ANY(CAST(:wanted_tags AS text[])) AND accepted LIMIT :pool)) sure
-    {{joined}} WHERE {{where}}
-    GROUP BY sure.product_id ORDER BY max(sure.score) DESC, sure.product_id DESC LIMIT :limit
+    SELECT p.id FROM (
+        SELECT sure.product_id AS id, max(sure.score) AS score FROM (
+            SELECT said.product_id, said.score FROM {_ASKED} CROSS JOIN LATERAL (
+                SELECT pi.product_id, c.score FROM classifications c
+                JOIN product_images pi ON pi.image_id = c.image_id
+                WHERE c.label = cut.label AND c.model_version_id = cut.version AND c.score >= cut.score
+                  AND NOT EXISTS (SELECT FROM overrides o WHERE o.product_id = pi.product_id AND o.label = cut.label)
+                ORDER BY c.score DESC LIMIT :pool) said
+            UNION ALL
+            (SELECT product_id, 1.0 FROM overrides
+             WHERE label = ANY(CAST(:wanted_tags AS text[])) AND accepted LIMIT :pool)) sure
+        {{joined}} WHERE {{own}}
+        GROUP BY sure.product_id ORDER BY max(sure.score) DESC, sure.product_id DESC LIMIT :pool) p
+    WHERE {{looked_up}} ORDER BY p.score DESC, p.id DESC LIMIT :limit
 """
 
 # OFFSET keeps the planner from reading all photos with a label.

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image, ImageCms, features
 
 from models.decode import decode
-from models.errors import PhotoError
+from models.errors import NotAnImage, PhotoError
 from models.exif import ORIENTATION
 from models.photo import Limits, Sides, inspect
 
@@ -252,6 +252,19 @@ def test_bad_files_have_a_code(data: bytes, code: str) -> None:
     with pytest.raises(PhotoError) as caught:
         inspect(data)
     assert caught.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (b"<html><body>404</body></html>", "web page"),
+        (b"\xef\xbb\xbf\r\n<!-- cached -->\n<!DOCTYPE HTML PUBLIC>", "web page"),
+        (b"PK\x03\x04\x14\0", "ZIP archive"),
+    ],
+)
+def test_what_comes_under_a_photos_name_is_called_what_it_is(data: bytes, kind: str) -> None:
+    with pytest.raises(NotAnImage, match=f"the content is a {kind}"):
+        inspect(data)
 
 
 def test_limits() -> None:
