@@ -22,6 +22,7 @@ from PIL import Image, ImageEnhance
 from benchmarks.rows import Row, print_rows
 from benchmarks.scratch import scratch
 from catalog import near_duplicates, results
+from catalog.arrays import as_literals
 from catalog.outcomes import ItemKey, Stored
 from models.decode import decode
 from models.photo import Sides
@@ -138,7 +139,7 @@ def fill(engine: sa.Engine, some: Sequence[File]) -> dict[int, File]:
 def measure(folder: Path | None, quick: bool) -> list[Row]:
     some = files(folder, quick)
     with scratch() as place:
-        engine = sa.create_engine(place.database())
+        engine = as_literals(sa.create_engine(place.database()))
         known = fill(engine, some)
         near_duplicates.find(engine)
         with engine.connect() as connection:

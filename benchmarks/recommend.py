@@ -24,6 +24,7 @@ from benchmarks.filled import fill, sku
 from benchmarks.rows import Row, print_rows
 from benchmarks.scratch import scratch
 from benchmarks.tastes import Ints, Shop, make
+from catalog.arrays import as_literals
 from catalog.recommend import for_shopper, goes_with
 
 SIZE, ASKED = 20, 1_000
@@ -48,7 +49,7 @@ def measure(quick: bool, seed: int = SEED) -> list[Row]:
     shop = make(100_000 // part, 50_000 // part, 1_000_000 // part, seed)
     left = leave_out(shop, ASKED // (4 if quick else 1))
     with scratch() as place:
-        engine = sa.create_engine(place.database())
+        engine = as_literals(sa.create_engine(place.database()))
         rows = [*fill(engine, shop, left.known)]
         with engine.connect() as connection:
             rows += judged(shop, left, _tagmill(connection))

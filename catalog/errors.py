@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sqlalchemy.exc import DBAPIError
+
 if TYPE_CHECKING:
     from catalog.promotion import Gaps
 
@@ -16,7 +18,11 @@ def why(error: BaseException) -> str:
     """What ended a job before its time, in a sentence."""
     if isinstance(error, KeyboardInterrupt):
         return "it was stopped before its end; the same command goes on with it"
-    return str(error) if isinstance(error, CatalogError) else f"{type(error).__name__}: {error}"
+    if isinstance(error, CatalogError):
+        return str(error)
+    cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
+    said = str(cause).strip().partition("\n")[0]
+    return f"{type(cause).__name__}: {said}" if said else type(cause).__name__
 
 
 class ManifestError(CatalogError):

@@ -44,6 +44,7 @@ class Group:
     """All failures of one code: photos in quarantine, each once for all its models and products, and refused rows.
 
     `reason` is the newest one's; `manifests` are those whose rows were refused, or by which photos in quarantine came.
+    `by_url`: a manifest names one of the photos by URL.
     """
 
     code: str
@@ -53,6 +54,7 @@ class Group:
     manifests: tuple[str, ...]
     reason: str
     newest: datetime | None
+    by_url: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +167,7 @@ _GROUPED = """
     )
     SELECT f.code, count(*) AS failures, array_agg(DISTINCT f.stage ORDER BY f.stage) AS stages,
            coalesce(n.models, '{}') AS models, coalesce(i.manifests, '{}') AS manifests,
+           coalesce(bool_or(f.source ~* '^https?://'), false) AS by_url,
            (array_agg(f.reason ORDER BY f.failed_at DESC NULLS LAST))[1] AS reason, max(f.failed_at) AS newest
     FROM failed f LEFT JOIN named n ON n.code = f.code LEFT JOIN ingested i ON i.code = f.code
     GROUP BY f.code, n.models, i.manifests ORDER BY failures DESC, f.code

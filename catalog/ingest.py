@@ -23,7 +23,7 @@ from catalog.acceptance import accept, forget_errors, known_photos, record_error
 from catalog.asset_store import CONTENT_TYPES, AssetStore, image_key
 from catalog.batches import Batch, Summary, batches, counted
 from catalog.error_report import ErrorReport
-from catalog.errors import why
+from catalog.errors import JobCancelled, why
 from catalog.intake import NewPhoto
 from catalog.jobs import UNBOUND, Bounds
 from catalog.ledger import Lane
@@ -102,7 +102,8 @@ class Ingest:
             self._take_all(manifest, report, summary, dry_run, on_progress)
         except BaseException as error:
             if summary.job_id is not None:
-                ended = {**summary.as_dict(), "interrupted": True, "error": why(error)}
+                failed = {} if isinstance(error, JobCancelled) else {"error": why(error)}
+                ended = {**summary.as_dict(), "interrupted": True, **failed}
                 with self._engine.begin() as connection:
                     jobs.close(connection, summary.job_id, ended)
             raise

@@ -169,7 +169,8 @@ def failure_codes(connection: sa.Connection, job_id: int) -> dict[str, int]:
             SELECT error_code AS code FROM work_items w WHERE job_id = :job_id AND state = 'quarantined'
                 AND {places.is_shown("w.image_id")}
             UNION ALL SELECT code FROM ingest_errors WHERE job_id = :job_id
-            UNION ALL SELECT code FROM failures WHERE job_id = :job_id AND stage NOT IN ('process', 'ingest')
+            UNION ALL SELECT code FROM failures
+            WHERE job_id = :job_id AND (stage NOT IN ('process', 'ingest') OR code = 'ingest_failed')
         ) failed GROUP BY 1 ORDER BY 2 DESC, 1
         """
     )

@@ -56,6 +56,6 @@ def kept(reference: str) -> str:
 def _digest(query: str) -> str:
     pairs = query.split("&")
     names = [pair.partition("=")[0].lower() for pair in pairs]
-    passing = [pattern for tell, pattern in _SIGNED if tell <= set(names)]
+    passing = [pattern for marks, pattern in _SIGNED if marks <= set(names)]
     lasting = [p for p, name in zip(pairs, names, strict=True) if not any(s.match(name) for s in passing)]
     return hashlib.sha256("&".join(lasting).encode(errors="surrogatepass")).hexdigest()[:16]

@@ -143,7 +143,7 @@ def sniff(data: bytes) -> Format:
             raise FormatRefused(f"{kind} files are not accepted; convert the photo to JPEG, PNG or WebP")
     for pattern, kind in _OTHER:
         if pattern.match(head):
-            raise NotAnImage(f"the content is a {kind}, whatever its name; fetch the photo itself")
+            raise NotAnImage(f"the content is a {kind}, whatever its name; take in the photo itself")
     raise NotAnImage("the content is not an image of a known format")
 
 

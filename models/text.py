@@ -147,6 +147,8 @@ def _joined(folder: Path, weights: dict[str, Tensor], layers: int) -> dict[str, 
             found[f"{name}.{kind}"] = torch.cat(parts)
     except KeyError as missing:
         raise WeightsError(f"{folder}: the weights have no {missing}; fetch the folder again") from None
+    except RuntimeError as error:
+        raise WeightsError(f"{folder}: the weights of an attention do not fit each other: {error}") from None
     return found
 
 

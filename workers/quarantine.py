@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from catalog import failures, holds, jobs, photo_urls, versions
+from catalog import failures, holds, jobs, versions
 from catalog.advice import FILE_AT_FAULT
 from catalog.failures import Group, Selection
 from workers.intake import publish_due
@@ -37,8 +37,9 @@ def retry(runtime: Runtime, selection: Selection) -> int:
 def commands(group: Group, selection: Selection) -> list[str]:
     """What takes up again the selected failures of a group, once they are mended; ready for a shell."""
     of_file = group.code in FILE_AT_FAULT
-    manifests = group.manifests[:_MANIFESTS] if of_file or "ingest" in group.stages else ()
-    by_url = ["--allow-urls"] if group.code in photo_urls.CODES else []
+    of_rows = "ingest" in group.stages and group.code != "ingest_failed"  # of which the options are not known
+    manifests = group.manifests[:_MANIFESTS] if of_file or of_rows else ()
+    by_url = ["--allow-urls"] if group.by_url else []
     found = [shlex.join(["tagmill", "ingest", place, *by_url]) for place in manifests]
     if "process" in group.stages and not of_file:
         found.append(shlex.join(["tagmill", "jobs", "retry", *_options(group, selection)]))

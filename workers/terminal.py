@@ -15,21 +15,11 @@ from structlog.typing import EventDict
 
 # Control characters but the line feed, marks that override the writing direction, and halves of characters.
 _OBEYED = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-_TURNS = re.compile("[\u202a-\u202e\u2066-\u2069]")
 
 
 def plain(text: str) -> str:
     """The text with `\\uXXXX` for each such character; within JSON, the same value."""
-    return _OBEYED.sub(_escape, text)
-
-
-def in_order(text: str) -> str:
-    """The same for marks that override the writing direction alone: what a browser would obey."""
-    return _TURNS.sub(_escape, text)
-
-
-def _escape(found: re.Match[str]) -> str:
-    return f"\\u{ord(found[0]):04x}"
+    return _OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 class PlainConsole(Console):

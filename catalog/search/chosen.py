@@ -48,6 +48,12 @@ class Where:
         return f"{self.own} AND {self.looked_up}"
 
     @property
+    def tags(self) -> Sequence[str]:
+        """Those that are chosen, of which a product has one."""
+        chosen = self.parameters.get("tags")
+        return chosen if isinstance(chosen, list) else ()
+
+    @property
     def any(self) -> bool:
         """Whether every product is meant."""
         return not self.parameters

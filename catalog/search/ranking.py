@@ -45,6 +45,8 @@ def by_tags(connection: sa.Connection, wanted: Cuts, where: Where, depth: int = 
     if where.ids is None:
         if where.any:
             return tags.surest(connection, wanted, depth)
+        if chosen := [label for label in wanted.labels if label in where.tags]:
+            wanted = wanted.of(chosen)  # what is found has one of them; others would only crowd them out
         own, looked_up = where.own, where.looked_up
         return tags.surest(
             connection,
@@ -92,7 +94,9 @@ class Candidates:
 def candidates(connection: sa.Connection, asked: Asked, where: Where, depth: int = DEPTH) -> Candidates:
     """All that is found; what needs no meaning first, while it is thought of."""
     with_words = by_words(connection, asked, where, depth)
-    beside = depth if len(with_words) < depth else depth // 2  # of what would be cut off, half is not read
+    beside = (
+        depth if len(with_words) < depth else depth // 2
+    )  # where texts fill all pages, tags fill half of them
     named = by_tags(connection, asked.named, where, beside)
     asked = understood(connection, asked)
     near = by_nearness(connection, asked.near, where, beside) if len(named) < ENOUGH else []

@@ -27,11 +27,12 @@ import pytest
 import sqlalchemy as sa
 from PIL import Image
 
+from catalog import holds
 from catalog import ingest as ingest_module
 from catalog.asset_store import S3AssetStore
 from catalog.batches import Summary
 from catalog.error_report import ErrorReport, report_path
-from catalog.errors import StoreUnavailable
+from catalog.errors import JobCancelled, StoreUnavailable
 from catalog.ingest import Ingest
 from catalog.manifests import RowError, open_manifest
 from catalog.sources import Sources
@@ -646,14 +647,35 @@ def test_an_ingest_killed_in_the_middle_and_run_again_ends_right(
     shop.check_whole()
 
 
+def test_an_ingest_whose_job_is_cancelled_ends_and_is_no_failure(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("catalog.batches.BATCH_PHOTOS", 16)
+
+    def cancel() -> None:
+        with shop.engine.begin() as connection:
+            holds.act(connection, 1, "cancel")
+
+    with pytest.raises(JobCancelled):
+        shop.ingest(many_products(shop, 60), publish=cancel)
+    assert 0 < shop.count("images") < 60
+    assert rows(shop.engine, "SELECT error FROM job_progress") == [(None,)]
+    assert not {"ingest_failed"} & {code for *_, code in shop.failures()}
+
+
 def test_without_an_object_store_nothing_is_half_committed(shop: Shop) -> None:
     manifest = many_products(shop, 3)
     away = S3AssetStore.connect("http://127.0.0.1:1", "tagmill-key", "tagmill-secret", "tagmill", retries=0)
     with pytest.raises(StoreUnavailable):
         shop.ingest(manifest, store=away)
     assert [shop.count(table) for table in ("products", "images", "product_images", "work_items")] == [0] * 4
-    assert rows(shop.engine, "SELECT closed_at IS NOT NULL FROM jobs") == [(True,)]
+    ((state, error),) = rows(shop.engine, "SELECT state, error FROM job_progress")
+    assert state == "failed"
+    assert "object store failed" in error
+    stopped = "SELECT reason FROM failures WHERE code = 'ingest_failed'"
+    assert rows(shop.engine, stopped) == [(error,)]
     shop.ingest(manifest)
+    assert rows(shop.engine, stopped) == []
     shop.check_whole()
 
 

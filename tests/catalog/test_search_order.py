@@ -10,7 +10,10 @@ import sqlalchemy as sa
 from catalog.errors import BadQuery
 from catalog.review import taxonomy
 from catalog.review.taxonomy import Rule
-from catalog.search import Chosen, Meaning, facets
+from catalog.search import Chosen, Meaning, facets, ranking
+from catalog.search import chosen as where_chosen
+from catalog.search.asking import ask
+from catalog.search.chosen import Where
 from tests.catalog.searched import ANY, Thing, add, add_colour, look, meaning, open_shop, read_all, skus
 from tests.catalog.shop import add_version
 
@@ -146,3 +149,30 @@ def test_colours_and_backgrounds_that_there_are_not_are_told(
 def test_prices_go_up(shop: sa.Engine) -> None:
     with pytest.raises(BadQuery, match="price_from is 50 and price_to 20"):
         look(shop, "", Chosen(price_from=Decimal(50), price_to=Decimal(20)))
+
+
+@pytest.mark.parametrize(("depth", "without_the_word"), [(4, {"TAGGED-9", "TAGGED-8"}), (5, None)])
+def test_where_words_fill_all_pages_the_surest_with_a_tag_stand_beside_them(
+    engine: sa.Engine, depth: int, without_the_word: set[str] | None
+) -> None:
+    made = open_shop(engine)
+    said = [Thing(f"SAID-{n}", "Sneaker") for n in range(4)]
+    tagged = [Thing(f"TAGGED-{n}", "Runner", tags=(("Sneaker", n / 10),)) for n in (6, 9, 7, 8)]
+    names = dict(zip(add(engine, made, *said, *tagged), [one.sku for one in (*said, *tagged)], strict=True))
+    read_all(engine)
+    with engine.connect() as connection:
+        found = ranking.candidates(connection, ask(connection, "sneaker", None), Where(), depth)
+    skus_found = {names[product_id] for product_id, _ in found.ranked}
+    assert skus_found == {one.sku for one in said} | (without_the_word or {one.sku for one in tagged})
+
+
+def test_of_labels_that_are_named_those_that_are_chosen_are_not_crowded_out(
+    engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ranking, "LOOKED_UP_POOL", 2)
+    monkeypatch.setattr(where_chosen, "FEW", 0)  # as in a shop where many have either
+    things = [Thing(f"SHOE-{n}", "Runner", tags=(("Sneaker", 0.99),)) for n in range(3)]
+    things += [Thing(f"DRESS-{n}", "Runner", tags=DRESS) for n in range(2)]
+    add(engine, open_shop(engine), *things)
+    read_all(engine)
+    assert set(skus(look(engine, "sneaker dress", Chosen(tags=("Dress",))))) == {"DRESS-0", "DRESS-1"}

@@ -99,7 +99,7 @@ def ingest(
                 on_progress=lambda opened, state: _show(bar, task, opened, state),
             )
         except KeyboardInterrupt:
-            err.print("stopped; what is committed stays, and the same command goes on with the rest")
+            err.print("stopped; the same command goes on with what is not taken in yet", soft_wrap=True)
             raise typer.Exit(STOPPED) from None
     if as_json:
         print_json({**summary.as_dict(), "errors_file": str(report.path) if report.count else None})

@@ -7,17 +7,14 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from workers.terminal import in_order
-
 _HERE = Path(__file__).parent
 
 
 def environment(*folders: Path, auto_reload: bool = True) -> Environment:
-    """For the templates in `folders`; marks that override the writing direction are shown, and not obeyed."""
+    """For the templates in `folders`."""
     return Environment(
         loader=FileSystemLoader(folders),
         autoescape=True,
-        finalize=lambda value: in_order(value) if type(value) is str else value,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from catalog.search.hits import Chosen
-from tests.catalog.shop import add_images, add_product, add_version, rows
+from tests.catalog.shop import add_images, add_product, add_version, execute, rows
 from tests.workers.web.conftest import Visit, made_key
 from tests.workers.web.shelf import fill
 from workers.runtime import Runtime
@@ -182,3 +182,14 @@ def test_versions_are_compared_where_there_are_two(visitor: TestClient, engine: 
     assert "Compare two versions" not in visitor.get("/models", headers=HTML).text
     add_version(engine, version=2)
     assert "Compare two versions" in visitor.get("/models", headers=HTML).text
+
+
+def test_a_job_that_was_stopped_says_why(visitor: TestClient, runtime: Runtime) -> None:
+    fill(runtime)
+    stopped = '{"interrupted": true, "error": "it was stopped before its end"}'
+    execute(
+        runtime.engine,
+        "UPDATE jobs SET summary = CAST(:summary AS jsonb), closed_at = now()",
+        summary=stopped,
+    )
+    assert "It was stopped before its end" in visitor.get("/jobs/1", headers=HTML).text

@@ -66,7 +66,7 @@ def _shown(request: Request, web: Web, connection: sa.Connection, number: int, t
 
 def _outcome(found: Progress) -> str:
     """What came of a job that is over; empty while it goes on."""
-    if found.state not in ("finished", "cancelled"):
+    if found.state not in ("finished", "cancelled", "failed") or (found.error and not found.items):
         return ""
     if found.kind in WITHOUT_ITEMS:
         return f"It is {found.state}."
