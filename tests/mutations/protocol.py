@@ -27,7 +27,7 @@ MUTATIONS = (
         "migrations/sql/0001_tables.sql",
         "    CONSTRAINT pk_work_items PRIMARY KEY (image_id, model_version_id),\n",
         "",
-        "tests/chaos/test_ingest.py::test_the_same_photos_in_two_manifests_at_once",
+        "tests/catalog/test_ingest.py::test_ingests_of_the_same_photos_for_other_products_do_not_deadlock",
     ),
     Mutation(
         "no unique key of photos",
