@@ -17,7 +17,8 @@ TIMES = ("created_at", "updated_at")
 ATTRIBUTE = "attributes."
 DIGITS = 100  # before or behind the point; Postgres takes more, but not any number of them
 OPERATORS = {"=", "!=", "~", "<", "<=", ">", ">="}
-_FORM = re.compile(r"\s*(?P<field>[^=!~<>]+?)\s*(?P<operator>!=|<=|>=|[=~<>])\s*(?P<value>.*?)\s*", re.DOTALL)
+# Spaces are stripped afterwards: parts that may share them would be tried in all ways, some seconds for a kilobyte.
+_FORM = re.compile(r"(?P<field>[^=!~<>]+)(?P<operator>!=|<=|>=|[=~<>])(?P<value>.*)", re.DOTALL)
 _BLANK = r"[ \t\n\r\f\v]*"  # what a cast to numeric passes over; \s knows more
 _NUMERAL = rf"^{_BLANK}-?[0-9]{{1,50}}(\.[0-9]{{0,50}})?{_BLANK}$"
 EXAMPLES = "such as 'brand=Acme', 'category=Shoes|Boots', 'price<20' or 'title~summer'"
@@ -109,9 +110,9 @@ def is_text(text: str) -> bool:
 
 def _condition(text: str) -> Condition:
     found = _FORM.fullmatch(text)
-    if not found or not is_text(text):
+    if not found or not found["field"].strip() or not is_text(text):
         raise BadFilter(f"{text!r} is no condition: write FIELD, an operator and a value, {EXAMPLES}")
-    field, operator, value = found["field"], found["operator"], found["value"]
+    field, operator, value = found["field"].strip(), found["operator"], found["value"].strip()
     known = (*TEXTS, *NUMBERS, *TIMES)
     if field not in known and not (field.startswith(ATTRIBUTE) and field != ATTRIBUTE):
         raise BadFilter(

@@ -42,4 +42,18 @@ MUTATIONS = (
         "file.read(limit + 1) if size",
         AGAIN,
     ),
+    Mutation(
+        "an argument's name without end",
+        "workers/arguments.py",
+        "{shown('.'.join(map(str, one['loc'])))}",
+        "{'.'.join(map(str, one['loc']))}",
+        AGAIN,
+    ),
+    Mutation(
+        "spaces tried in all ways",
+        "catalog/filters.py",
+        r"(?P<field>[^=!~<>]+)(?P<operator>",
+        r"\s*(?P<field>[^=!~<>]+?)\s*(?P<operator>",
+        AGAIN,
+    ),
 )
