@@ -17,7 +17,7 @@ class CatalogError(Exception):
 def why(error: BaseException) -> str:
     """What ended a job before its time, in a sentence."""
     if isinstance(error, KeyboardInterrupt):
-        return "it was stopped before its end; the same command goes on with it"
+        return "it was stopped before its end"
     if isinstance(error, CatalogError):
         return str(error)
     cause = error.orig if isinstance(error, DBAPIError) and error.orig else error

@@ -62,6 +62,11 @@ class Progress:
         return self.done + self.quarantined + self.cancelled
 
     @property
+    def looked_at(self) -> int:
+        """Items that a model was run on, well or not; others that are over were given up."""
+        return self.done + self.quarantined
+
+    @property
     def items_per_second(self) -> float | None:
         """From the first item that was finished to the last; None while that span is under five seconds.
 
@@ -70,7 +75,7 @@ class Progress:
         if not self.first_finished_at or not self.last_finished_at:
             return None
         seconds = (self.last_finished_at - self.first_finished_at).total_seconds()
-        return (self.done + self.quarantined) / seconds if seconds >= RATE_SECONDS else None
+        return self.looked_at / seconds if seconds >= RATE_SECONDS else None
 
     @property
     def seconds_left(self) -> float | None:

@@ -10,6 +10,7 @@ from PIL import Image
 
 from models.budget import Budget
 from models.colour import Pixels, to_rgb
+from models.errors import Corrupt
 from models.photo import Limits, Opened, Sides, guarded, open_photo
 
 
@@ -59,6 +60,8 @@ def _decode(photo: Opened, sides: Sides | None) -> Photo:
     image, width, height = photo.image, photo.width, photo.height
     box = image.tile[0].extents if photo.format == "GIF" and image.tile else None
     image.load()
+    if image.im.mode != image.mode:  # a second header in a PNG, say
+        raise Corrupt(f"the {photo.format} contradicts itself: its pixels are of another kind than it says")
     if photo.format == "TIFF":
         width, height = image.size  # Pillow has turned it
     whole = image if box in (None, (0, 0, width, height)) else _on_canvas(image, box)

@@ -37,8 +37,7 @@ def retry(runtime: Runtime, selection: Selection) -> int:
 def commands(group: Group, selection: Selection) -> list[str]:
     """What takes up again the selected failures of a group, once they are mended; ready for a shell."""
     of_file = group.code in FILE_AT_FAULT
-    of_rows = "ingest" in group.stages and group.code != "ingest_failed"  # of which the options are not known
-    manifests = group.manifests[:_MANIFESTS] if of_file or of_rows else ()
+    manifests = group.manifests[:_MANIFESTS] if of_file or "ingest" in group.stages else ()
     by_url = ["--allow-urls"] if group.by_url else []
     found = [shlex.join(["tagmill", "ingest", place, *by_url]) for place in manifests]
     if "process" in group.stages and not of_file:

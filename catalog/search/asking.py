@@ -82,11 +82,14 @@ def understood(connection: sa.Connection, asked: Asked) -> Asked:
     """With what the words mean. This waits for the thought."""
     if asked.thought is None:
         return asked
+    others = tuple(word for word in asked.words if word not in asked.colours)
+    if not others:
+        return asked  # a colour alone is near to what has it most often, and no thing
     alike = label_texts.near(connection, asked.thought.model, asked.thought.vector, asked.labels.names)
     near = asked.labels.cuts.of([label for label in alike if label not in asked.named.labels][:MOST_LABELS])
     if asked.named.labels or not near.labels:
         return replace(asked, near=near)
-    return replace(asked, near=near, thing=tuple(word for word in asked.words if word not in asked.colours))
+    return replace(asked, near=near, thing=others)
 
 
 def _looked(

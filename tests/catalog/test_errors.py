@@ -23,5 +23,5 @@ def test_of_the_databases_only_what_it_says(engine: sa.Engine) -> None:
     assert why(caught.value) == 'UndefinedTable: relation "nowhere" does not exist'
 
 
-def test_ctrl_c_says_how_to_go_on() -> None:
-    assert "the same command goes on" in why(KeyboardInterrupt())
+def test_ctrl_c_is_no_error() -> None:
+    assert why(KeyboardInterrupt()) == "it was stopped before its end"

@@ -50,6 +50,13 @@ def test_red_trainers_are_trainers_first_red_ones_before_others(shop: sa.Engine,
     assert set(found[3:]) <= {"CHINOS", "DRESS", "BAG-RED", "BAG-PINK", "BAG-TITLE"}
 
 
+@pytest.mark.parametrize("words", ["red", "RED", "red red"])
+def test_a_colour_alone_is_near_to_no_label(shop: sa.Engine, words: str) -> None:
+    page = look(shop, words, embedder=meaning())
+    assert set(skus(page)[:5]) == {*RED, "BAG-TITLE"}
+    assert not [hit for hit in page.hits if any("near" in reason for reason in hit.reasons)]
+
+
 def test_of_labels_in_one_category_that_whose_own_name_is_nearest_comes_first(engine: sa.Engine) -> None:
     """All are shoes, which trainers are near to; sneakers are what was meant."""
     made = open_shop(engine)

@@ -16,7 +16,7 @@ from workers.quarantine import commands
         ("url_gone", ("ingest",), True, ["tagmill ingest 'my feed.csv' --allow-urls"]),
         ("bad_price", ("ingest",), False, ["tagmill ingest 'my feed.csv'"]),
         ("out_of_memory", ("process",), False, ["tagmill jobs retry --code out_of_memory"]),
-        ("ingest_failed", ("ingest",), False, []),  # with what options it was begun is not known
+        ("ingest_failed", ("ingest",), False, ["tagmill ingest 'my feed.csv'"]),
     ],
 )
 def test_commands(code: str, stages: tuple[str, ...], by_url: bool, expected: list[str]) -> None:

@@ -74,6 +74,10 @@ def test_the_help_shows_the_options_and_the_commands() -> None:
     assert "index" in shown
 
 
+def test_without_words_the_newest_come(shop: Runtime) -> None:
+    assert tagmill() == tagmill("find") == tagmill("")
+
+
 def test_what_cannot_be_asked_is_told(shop: Runtime, tmp_path: Path) -> None:
     assert "choose one" in tagmill("red", "--like", "A-1", code=1)
     assert "--photo" in tagmill("--box", "1,2,3,4", code=1)

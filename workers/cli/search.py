@@ -36,14 +36,12 @@ class FindByDefault(TyperGroup):
         find.format_help(type(ctx)(find, info_name="find", parent=ctx), formatter)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        if args and args[0] not in self.commands and args[0] != "--help":
+        if not args or args[0] not in (*self.commands, "--help"):
             args = ["find", *args]
         return super().parse_args(ctx, args)
 
 
-search = typer.Typer(
-    cls=FindByDefault, no_args_is_help=True, help="Find products by words, photo or product."
-)
+search = typer.Typer(cls=FindByDefault, help="Find products by words, photo or product.")
 
 
 def register(app: typer.Typer) -> None:

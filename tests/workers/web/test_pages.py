@@ -122,6 +122,11 @@ def test_of_photos_to_search_by_only_the_last_few_are_kept(
     assert kept == [422, 200, 200]
 
 
+def test_who_compares_nothing_is_led_to_where_versions_are_chosen(visitor: TestClient) -> None:
+    answer = visitor.get("/models/diff", headers=HTML)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/models")
+
+
 def test_only_so_many_versions_are_compared_at_once(visitor: TestClient) -> None:
     web = visitor.app.state.web  # type: ignore[attr-defined]
     with web.comparing, web.comparing:

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Query, Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from catalog import versions
 from catalog.diff_examples import Example, Said
@@ -35,7 +35,9 @@ def models(request: Request, web: Here, connection: Reading) -> Response:
 
 @router.get("/models/diff")
 def diff(request: Request, web: Here, connection: Reading, old: Key = "", new: Key = "") -> Response:
-    """`old` against `new`, each NAME@VERSION or the NAME whose serving version is meant."""
+    """`old` against `new`, each NAME@VERSION or the NAME whose serving version is meant. Both are chosen at /models."""
+    if not old and not new:
+        return RedirectResponse("/models", 303)
     if not web.comparing.acquire(blocking=False):  # they take long, and the connections of all others
         raise HTTPException(503, "other versions are being compared; try again soon", {"retry-after": "5"})
     try:
