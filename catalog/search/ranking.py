@@ -80,11 +80,19 @@ def by_meaning(connection: sa.Connection, thought: Thought | None, where: Where,
     return [product_id for product_id, cosine in found if cosine >= alike]
 
 
+def by_colour(connection: sa.Connection, asked: Asked, where: Where, depth: int = DEPTH) -> list[int]:
+    """Products whose photos have one of the colours, where nothing but colours is asked; the newest first."""
+    if not asked.colours or set(asked.words) != set(asked.colours):
+        return []
+    joined = "" if where.own == "true" else "JOIN products p ON p.id = pi.product_id"
+    query = statement(_COLOURED, joined=joined, own=where.own, looked_up=where.looked_up)
+    parameters = {**where.parameters, "asked": list(asked.colours), "pool": LOOKED_UP_POOL, "depth": depth}
+    return ids(connection, query, parameters)
+
+
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """What is found by words, tags and meaning, fused; what was `asked`, understood; and which of them tags found to be
-    the thing.
-    """
+    """What is found, fused; what was `asked`, understood; and which of the products tags found to be the thing."""
 
     ranked: list[Ranked]
     asked: Asked
@@ -103,7 +111,8 @@ def candidates(connection: sa.Connection, asked: Asked, where: Where, depth: int
     alike = vectors.TEXTS_ALIKE if with_words else vectors.TEXTS_ALIKE_ALONE
     meant = by_meaning(connection, asked.thought, where, alike)
     tagged = frozenset(named if asked.named.labels else near)
-    return Candidates(fuse([with_words, named, near, meant]), asked, tagged)
+    coloured = by_colour(connection, asked, where, depth)
+    return Candidates(fuse([with_words, coloured, named, near, meant]), asked, tagged)
 
 
 def of_sku(connection: sa.Connection, asked: Asked, typed: str, where: Where) -> list[int]:
@@ -143,4 +152,12 @@ _MATCHING = """
         FROM product_words w {joined}
         WHERE w.words @@ to_tsquery('english', :query) AND {own} LIMIT :pool) p
     WHERE {looked_up} ORDER BY rank DESC, p.id DESC LIMIT :depth
+"""
+
+_COLOURED = """
+    SELECT DISTINCT p.id FROM (
+        SELECT pi.product_id AS id FROM photo_facts f JOIN product_images pi ON pi.image_id = f.image_id {joined}
+        WHERE f.colour = ANY(CAST(:asked AS text[])) AND {own}
+          AND f.model_version_id = ANY(ARRAY(SELECT id FROM serving_versions)) LIMIT :pool) p
+    WHERE {looked_up} ORDER BY p.id DESC LIMIT :depth
 """
