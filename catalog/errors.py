@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import DBAPIError
 
+from models.errors import first_line
+
 if TYPE_CHECKING:
     from catalog.promotion import Gaps
 
@@ -21,8 +23,8 @@ def why(error: BaseException) -> str:
     if isinstance(error, CatalogError):
         return str(error)
     cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
-    said = str(cause).strip().partition("\n")[0]
-    return f"{type(cause).__name__}: {said}" if said else type(cause).__name__
+    said, name = first_line(cause), type(cause).__name__
+    return said if said == name else f"{name}: {said}"
 
 
 class ManifestError(CatalogError):

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from catalog.errors import BadQuery
 from catalog.search import tags
 from catalog.search.hits import Chosen
+from catalog.search.statements import ids
 
 FEW = 1000
 """Products up to which they are looked up one by one, and all compared with a vector."""
@@ -85,8 +86,12 @@ def _few(connection: sa.Connection, condition: Where) -> Where | None:
     plan = connection.scalar(sa.text(f"EXPLAIN (FORMAT JSON) {query}"), condition.parameters)
     if plan[0]["Plan"]["Plan Rows"] > FEW:
         return None
-    ids = list(connection.scalars(sa.text(query), condition.parameters))
-    return Where("p.id = ANY(CAST(:ids AS bigint[]))", "true", {"ids": ids}, ids) if len(ids) <= FEW else None
+    found = ids(connection, sa.text(query), condition.parameters)
+    return (
+        Where("p.id = ANY(CAST(:ids AS bigint[]))", "true", {"ids": found}, found)
+        if len(found) <= FEW
+        else None
+    )
 
 
 def _plain(value: object) -> object:

@@ -102,16 +102,15 @@ class Candidates:
 def candidates(connection: sa.Connection, asked: Asked, where: Where, depth: int = DEPTH) -> Candidates:
     """All that is found; what needs no meaning first, while it is thought of."""
     with_words = by_words(connection, asked, where, depth)
-    beside = (
-        depth if len(with_words) < depth else depth // 2
-    )  # where texts fill all pages, tags fill half of them
+    coloured = by_colour(connection, asked, where, depth)
+    # Where texts fill all pages, tags fill half of them.
+    beside = depth if len(with_words) < depth else depth // 2
     named = by_tags(connection, asked.named, where, beside)
     asked = understood(connection, asked)
     near = by_nearness(connection, asked.near, where, beside) if len(named) < ENOUGH else []
     alike = vectors.TEXTS_ALIKE if with_words else vectors.TEXTS_ALIKE_ALONE
     meant = by_meaning(connection, asked.thought, where, alike)
     tagged = frozenset(named if asked.named.labels else near)
-    coloured = by_colour(connection, asked, where, depth)
     return Candidates(fuse([with_words, coloured, named, near, meant]), asked, tagged)
 
 
